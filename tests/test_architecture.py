@@ -21,13 +21,13 @@ LAYERS = (
     ("issues", "languages", "versions", "patterns", "settings", "outgoing"),
     ("conceptset",),
     ("catalog",),
+    ("resolution",),
     ("membership",),
     ("expansion",),
     ("operation", "parameters", "wire", "resources"),
     ("operations",),
     ("procedures",),
-    ("service",),
-    ("access", "web", "server", "serving", "bulk"),
+    ("access", "web", "server", "service", "serving", "bulk"),
     ("", "cli"),
     ("__main__",),
 )
@@ -40,7 +40,7 @@ SIDE = {
     "discovery": {"*"},
 }
 MAY_IMPORT_SIDE = {
-    "providers": {"catalog", "resources", "importing", "discovery"},
+    "providers": {"catalog", "resolution", "resources", "importing", "discovery", "service"},
     "storage": {"providers", "importing", "discovery", "service", "access", "server", "bulk", "cli"},
     "importing": {"discovery", "cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
@@ -194,7 +194,7 @@ def test_a_worker_starts_without_the_heavy_libraries() -> None:
         f"print(json.dumps([name for name in {NOT_AT_START!r} if name in sys.modules]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd="/"
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
