@@ -1,13 +1,13 @@
 """The settings: one table that names, types, documents, reads and checks them.
 
-The fields of ``Settings`` are the table; the flags of the command line, the environment variables, their checks and
+The fields of ``Settings`` are the table; flags of the command line, environment variables, their checks and
 ``docs/settings.md`` follow from it. The first source that states a setting wins:
 
     stated (a flag, a keyword) > environment > Flask config > file (TOML) > default
 
-The environment says ``TERMINOLOGY_PAGE_LIMIT``, or ``TERMINOLOGY_PAGE_LIMIT_FILE`` with the path of a file that holds
-the value (for secrets); Flask's config says ``TERMINOLOGY_PAGE_LIMIT``; the settings file, named by ``--settings`` or
-``TERMINOLOGY_SETTINGS``, says ``page_limit``. A name that is not in the table is an error wherever it stands.
+The environment says ``TERMINOLOGY_PAGE_LIMIT``, or ``TERMINOLOGY_PAGE_LIMIT_FILE`` with the path of a file
+that holds the value (for secrets); Flask's config says ``TERMINOLOGY_PAGE_LIMIT``; the settings file, named
+by ``--settings`` or ``TERMINOLOGY_SETTINGS``, says ``page_limit``. An unknown name is an error.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Settings:
     default_supplements: tuple[str, ...] = _row(
         (f"{CANONICAL_BASE}/CodeSystem/cpt-bone-marrow-harvest-facts",),
         "Content",
-        "Code system supplements that apply unasked, by canonical; not to systems that a request brings along.",
+        "Code system supplements that apply unasked, by canonical; not to systems that a request brings.",
     )
     expansion_limit: int = _row(1000, "Limits", "Most codes of an expansion that is not paged.", minimum=1)
     page_limit: int = _row(10_000, "Limits", "Most codes on one page of an expansion.", minimum=1)
@@ -174,7 +174,7 @@ def resolve(
 ) -> tuple[Stated, ...]:
     """Every setting with its value and origin, in the order of the table; raises SettingsError."""
     surroundings = os.environ if environment is None else environment
-    named = file or _path(surroundings.get(FILE_VARIABLE))
+    named = file or _path(surroundings.get(FILE_VARIABLE) or (config or {}).get(FILE_VARIABLE))
     sources = (
         _from_names("keyword", stated or {}),
         _from_environment(surroundings),
@@ -197,7 +197,7 @@ def as_environment(found: tuple[Stated, ...]) -> dict[str, str]:
 
 def _from_names(origin: str, values: Mapping[str, Any]) -> dict[str, Stated]:
     return {
-        name: Stated(setting, _value(setting, value, f"{origin} {name}"), origin)
+        name: Stated(setting, read(setting, value, f"{origin} {name}"), origin)
         for name, value in values.items()
         for setting in (_known(name, BY_NAME, origin),)
     }
@@ -206,9 +206,9 @@ def _from_names(origin: str, values: Mapping[str, Any]) -> dict[str, Stated]:
 def _from_config(config: Mapping[str, Any]) -> dict[str, Stated]:
     found = {}
     for key, value in config.items():
-        if isinstance(key, str) and key.startswith(PREFIX):
+        if key.startswith(PREFIX) and key != FILE_VARIABLE:
             setting = _known(key, _BY_VARIABLE, "Flask config")
-            typed = _value(setting, value, f"Flask config {key}")
+            typed = read(setting, value, f"Flask config {key}")
             found[setting.name] = Stated(setting, typed, "Flask config")
     return found
 
@@ -221,7 +221,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Stated]:
         if bare != variable and bare in environment:
             raise SettingsError(f"environment: {bare} and {variable} are both set. Leave one out")
         written = text if bare == variable else _content_of(Path(text), variable)
-        value = _value(setting, written, f"environment variable {variable}")
+        value = read(setting, written, f"environment variable {variable}")
         found[setting.name] = Stated(setting, value, variable)
     return found
 
@@ -232,7 +232,7 @@ def _ours(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX)
         linked = _LINK.fullmatch(name) or (name == "PORT" and "://" in text)
-        if name != variable and variable != FILE_VARIABLE and not linked:
+        if variable not in (name, FILE_VARIABLE) and not linked:
             yield variable, text
 
 
@@ -271,7 +271,7 @@ def _known(name: str, table: Mapping[str, Setting], where: str) -> Setting:
 # --- values ------------------------------------------------------------------------------------------------
 
 
-def _value(setting: Setting, raw: Any, where: str) -> Any:
+def read(setting: Setting, raw: Any, where: str) -> Any:
     """The typed value of what was written; raises SettingsError that says what to write."""
     try:
         return _READERS[setting.kind](setting, raw)
@@ -301,9 +301,8 @@ def _number(setting: Setting, raw: Any) -> int:
     whole = isinstance(number, int) and not isinstance(number, bool)
     if not whole or (low is not None and number < low) or (high is not None and number > high):
         bounds = (("from", low), ("to", high))
-        raise ValueError(
-            " ".join(["a whole number", *(f"{word} {at}" for word, at in bounds if at is not None)])
-        )
+        limits = [f" {word} {limit}" for word, limit in bounds if limit is not None]
+        raise ValueError("a whole number" + "".join(limits))
     return int(number)
 
 
@@ -324,10 +323,9 @@ def _list(_: Setting, raw: Any) -> tuple[str, ...]:
             raw = json.loads(raw) if raw.lstrip().startswith("[") else raw.split(",")
         except json.JSONDecodeError:
             raise ValueError(wanted) from None
-        raw = [each for each in raw if each != ""]
     if not isinstance(raw, (list, tuple)) or not all(isinstance(each, (str, os.PathLike)) for each in raw):
         raise ValueError(wanted)
-    return tuple(os.fspath(each).strip() for each in raw)
+    return tuple(text for each in raw if (text := os.fspath(each).strip()))
 
 
 _READERS: Mapping[str, Callable[[Setting, Any], Any]] = {
