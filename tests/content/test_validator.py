@@ -28,10 +28,10 @@ EXPECTED = [
             "found in the value set 'Designation Use' (…)"
         ),
         (
-            "CodeSystem.concept[0].concept[1].designation[0].use: CodeSystem is unknown and can't be validated: "
-            f"{ORIGIN} for …"
+            "CodeSystem.concept[0].concept[1].designation[0].use: CodeSystem is unknown and "
+            f"can't be validated: {ORIGIN} for …"
         ),
-        "CodeSystem.concept[0]: HL7 Defined CodeSystems should ensure that every concept has a definition",
+        "CodeSystem.concept: HL7 Defined CodeSystems should ensure that every concept has a …",
     )
 ]
 
@@ -58,8 +58,7 @@ def test_an_explanation_that_nobody_needs_fails(judge, capsys):
 @pytest.mark.slow
 def test_the_validator_finds_no_error_in_what_is_published(tmp_path):
     """scripts/validate-content is 0, called from any folder."""
-    done = subprocess.run(
-        [ROOT / "scripts" / "validate-content"], capture_output=True, text=True, cwd=tmp_path
-    )
+    script = ROOT / "scripts" / "validate-content"
+    done = subprocess.run([script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 failed" in done.stdout
