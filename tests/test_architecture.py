@@ -17,25 +17,32 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 
 # A module of a later layer may import any of an earlier one, and its neighbours as long as no circle arises.
 LAYERS = (
-    ("model",),
+    ("model", "dates"),
     ("issues", "languages", "versions", "patterns", "settings", "outgoing"),
     ("conceptset",),
     ("catalog",),
     ("resolution",),
     ("membership",),
     ("expansion",),
+    ("suggestions",),
+    ("validation",),
     ("operation", "parameters", "wire", "resources"),
     ("operations",),
-    ("procedures",),
+    ("procedures", "definitions", "capabilities"),
+    ("negotiation",),
+    ("exchange",),
+    ("search", "bundles"),
+    ("endpoint",),
     ("access", "web", "server", "service", "serving", "bulk"),
+    ("output",),
     ("", "cli"),
     ("__main__",),
 )
 
 # Beside the layers: all that these may import, and who may import them.
 SIDE = {
-    "providers": {"model", "issues", "languages", "patterns", "storage"},
-    "storage": {"model", "issues", "patterns"},
+    "providers": {"model", "dates", "issues", "languages", "patterns", "storage"},
+    "storage": {"model", "dates", "issues", "patterns"},
     "importing": {"model", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
     "discovery": {"*"},
 }
