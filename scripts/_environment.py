@@ -94,17 +94,15 @@ def install(level: str, venv: Path) -> None:
     unfinished(venv).touch()
     for old in LOCKS:
         stamp(old, venv).unlink(missing_ok=True)
-    pip: list[str | Path] = [
-        venv / "bin" / "python",
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "--quiet",
-    ]
+    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install"]
     locks = [argument for name in LOCKS[level] for argument in ("-r", lock(name))]
-    run([*pip, "--require-hashes", *locks])
-    run([*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT])
+    try:
+        run([*pip, "--quiet", "--require-hashes", *locks])
+        run([*pip, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT])
+    except SystemExit:
+        # pip said no and took back what it had begun: what stands is whole.
+        unfinished(venv).unlink()
+        raise
     stamp(level, venv).write_text(key(level, venv))
     unfinished(venv).unlink()
 
@@ -122,7 +120,7 @@ def run(command: list[str | Path], stdout: int | None = None) -> None:
     unwanted = {"PYTHONPATH", "PYTHONHOME"}
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     if failed := subprocess.run(command, check=False, stdout=stdout, env=environment).returncode:
-        sys.exit(f"failed ({failed}): {' '.join(map(str, command))}\nThe next call starts afresh.")
+        sys.exit(f"failed ({failed}): {' '.join(map(str, command))}\nThe next call tries again.")
 
 
 if __name__ == "__main__":

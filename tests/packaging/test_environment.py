@@ -109,6 +109,22 @@ def test_an_interrupted_install_starts_afresh(script: ModuleType, monkeypatch: p
     assert "--clear" in script.noted[0]
 
 
+def test_a_refused_install_is_tried_again_in_place(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        sys.exit("no network")
+
+    prepare(script, "runtime")
+    with monkeypatch.context() as patched:
+        patched.setattr(script, "run", refused)
+        with pytest.raises(SystemExit):
+            prepare(script, "develop")
+    script.noted.clear()
+    assert prepare(script, "develop")
+    assert not [command for command in script.noted if "--clear" in command]
+
+
 def test_an_environment_made_by_hand_is_kept_and_brought_up_to_date(script: ModuleType) -> None:
     (script.ROOT / ".venv").mkdir()
     (script.ROOT / ".venv" / "pyvenv.cfg").write_text("version = 3")
