@@ -66,7 +66,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(module, "works", lambda venv: (venv / "pyvenv.cfg").exists())
-    module.noted = noted
+    monkeypatch.setattr(module, "noted", noted, raising=False)
     return module
 
 
