@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import orjson
 
+from terminology.wire import decimals
 from terminology.wire.malformed import Malformed
 
 __all__ = ["MAX_DEPTH", "Malformed", "read", "write"]
@@ -27,7 +28,6 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _NOT_A_BRACKET = re.compile(r"[^\[\]{}]+")
 _ESCAPED_TROUBLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _TROUBLE = re.compile("[\0\ud800-\udfff]")
-_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 308, -400
 
 
 def read(body: bytes) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def read(body: bytes) -> dict[str, Any]:
                         _path_of_repeated_key(text)) from None
     except _NumberError as error:
         raise Malformed(f"{error.text[:40]} is not a number of FHIR, which are finite and no larger than "
-                        f"1e{_LARGEST_EXPONENT}; send a smaller one.", _place(text, text.find(error.text))
-                        ) from None
+                        f"1e{decimals.LARGEST_EXPONENT}; send a smaller one.",
+                        _place(text, text.find(error.text))) from None
     if _ESCAPED_TROUBLE.search(text):
         _refuse_characters(value)
     if not isinstance(value, dict):
@@ -64,16 +64,8 @@ def write(value: object) -> bytes:
 
 def _written(value: object) -> orjson.Fragment:
     if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(decimal_text(value))
+        return orjson.Fragment(decimals.written(value))
     raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def decimal_text(value: Decimal) -> str:
-    """The digits of a decimal, as plain as they can be: 0.0000001 stays so, 1e2 is 1E+2 (not 100, which
-    would claim more precision)."""
-    exponent = value.as_tuple().exponent
-    plain = isinstance(exponent, int) and _SMALLEST_EXPONENT * 2 < exponent <= 0
-    return format(value, "f") if plain else str(value)
 
 
 # -- text -----------------------------------------------------------------------------------------------
@@ -133,12 +125,9 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str:
 
 def _number(text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        return decimals.parsed(text)
+    except ValueError:
         raise _NumberError(text) from None
-    if not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
-        raise _NumberError(text)
-    return number
 
 
 def _integer(text: str) -> int | Decimal:

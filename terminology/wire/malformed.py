@@ -5,7 +5,7 @@ from __future__ import annotations
 
 class Malformed(ValueError):  # noqa: N818 - a refusal is named by what it refuses
     """A body that cannot be read. `reason` is a sentence with the remedy, `where` a place in the body:
-    `line 3, column 5`, the path of an element (`parameter[0].name`), or `body`."""
+    `line 3, column 5`, `line 3`, the path of an element (`parameter[0].name`), or `body`."""
 
     def __init__(self, reason: str, where: str) -> None:
         super().__init__(f"{reason} (at {where})")

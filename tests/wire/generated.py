@@ -12,8 +12,8 @@ from terminology.wire.elements import Element, Fhir, is_primitive, types
 
 RESOURCES = ("Parameters", "OperationOutcome", "CodeSystem", "ValueSet", "ConceptMap", "NamingSystem",
              "CapabilityStatement", "TerminologyCapabilities", "OperationDefinition", "StructureDefinition")
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=4).map(
-    lambda text: "x" + text + "x")
+LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn"))
+TEXT = st.text(LETTERS, min_size=1, max_size=4).map(lambda text: f"x{text}x")
 INTEGERS = st.integers(min_value=0, max_value=2**31 - 1)
 PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
@@ -22,7 +22,7 @@ PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
     "decimal": st.sampled_from([Decimal(text) for text in ("0", "1.10", "-2.000", "123456789.123456789")]),
     "code": st.sampled_from(("a", "b", "=", "is-a", "child-of", "descendent-leaf", "equivalent", "related-to",
                              "not-related-to", "other-map", "use-source-code", "fixed", "success", "error")),
-    "canonical": st.sampled_from(("http://example.org/a", "http://example.org/a|1", "http://example.org/a|1|2")),
+    "canonical": st.sampled_from([f"http://example.org/{end}" for end in ("a", "a|1", "a|1|2")]),
     "xhtml": st.sampled_from((
         '<div xmlns="http://www.w3.org/1999/xhtml">a <b>b</b> &amp; c</div>',
         '<div xmlns="http://www.w3.org/1999/xhtml"><p class="x">&#160;</p>\n</div>')).map(
