@@ -122,8 +122,8 @@ VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-2**53, 2**53), st.text(st.characters(
         exclude_categories=("Cs",), exclude_characters="\0")),
         st.decimals(allow_nan=False, allow_infinity=False, places=3)),
-    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(st.characters(
-        exclude_categories=("Cs",), exclude_characters="\0")), inner)))
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(
+        exclude_categories=("Cs",), exclude_characters="\0")), inner, max_size=3)), max_leaves=8)
 
 
 @given(st.dictionaries(st.text("abc"), VALUES))
