@@ -1,0 +1,248 @@
+"""What this server says about itself: CapabilityStatement and TerminologyCapabilities, in R5 form.
+
+Both follow from the operation table, the search table, the settings and the catalog, and are built once per
+catalog. Sources: https://hl7.org/fhir/R5/capabilitystatement.html and terminologycapabilities.html; the features
+are those that HL7's validator asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from terminology.catalog import Catalog
+from terminology.definitions import CHANGED, canonical
+from terminology.model import CANONICAL_BASE, FHIR_VERSIONS, CodeSystemProvider, FhirVersion, Json
+from terminology.operation import Operation
+from terminology.settings import Settings
+
+TX_TEST_VERSION = "1.6.0"
+"""The version of HL7's terminology tests whose cases we pass; raised when a full run has shown it."""
+
+CODE_SYSTEM_AS_PARAMETER = True
+
+FEATURE = "http://hl7.org/fhir/uv/application-feature/StructureDefinition/feature"
+_FEATURES: tuple[tuple[str, str, str | bool], ...] = (
+    ("http://hl7.org/fhir/uv/tx-tests/FeatureDefinition/test-version", "valueCode", TX_TEST_VERSION),
+    (
+        "http://hl7.org/fhir/uv/tx-ecosystem/FeatureDefinition/CodeSystemAsParameter",
+        "valueBoolean",
+        CODE_SYSTEM_AS_PARAMETER,
+    ),
+)
+"""In this order: HL7's tests compare it."""
+
+DEVIATION = f"{CANONICAL_BASE}/StructureDefinition/stated-deviation"
+TERMINOLOGY_SERVER = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
+FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
+MAIN_KINDS = ("CodeSystem", "ValueSet", "ConceptMap", "OperationDefinition")
+OTHER_KINDS = ("NamingSystem", "StructureDefinition")
+PRODUCT = "Flask FHIR Terminology"
+DISTRIBUTION = "flask-fhir-terminology"
+
+_OPEN = {
+    "coding": [
+        {"system": f"{CANONICAL_BASE}/CodeSystem/security-service", "code": "none", "display": "None"}
+    ],
+    "text": "This server asks for no identity. Put it behind a gateway where that is not wanted.",
+}
+_OPEN_EXPANSION = ("_limit", "_incomplete")
+
+
+@cache
+def software_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0+source"
+
+
+class Statements:
+    """The statements of one endpoint, built when first asked for and again when the content has changed."""
+
+    def __init__(
+        self,
+        fhir: FhirVersion,
+        operations: Sequence[Operation],
+        settings: Settings,
+        parameters: Mapping[str, tuple[str, str]],
+    ) -> None:
+        """``parameters`` are the search parameters: name → FHIR type and what it looks at."""
+        self._fhir = fhir
+        self._operations = operations
+        self._settings = settings
+        self._parameters = parameters
+        self._built: tuple[Catalog, Json, Json] | None = None
+
+    def get(self, catalog: Catalog, terminology: bool, base: str) -> Json:
+        """One of the two statements; ``base`` is the endpoint's address."""
+        built = self._built
+        if built is None or built[0] is not catalog:
+            capability = capability_statement(self._fhir, self._operations, self._parameters, catalog)
+            capabilities = terminology_capabilities(self._fhir, self._operations, self._settings, catalog)
+            built = self._built = (catalog, capability, capabilities)
+        statement = built[2] if terminology else built[1]
+        return {**statement, "implementation": {**statement["implementation"], "url": base}}
+
+
+def _head(kind: str, identity: str, title: str) -> Json:
+    return {
+        "resourceType": kind,
+        "id": identity,
+        "url": f"{CANONICAL_BASE}/{kind}/{identity}",
+        "version": software_version(),
+        "name": "".join(word.capitalize() for word in identity.split("-")),
+        "title": title,
+        "status": "active",
+        "date": CHANGED,
+        "publisher": PRODUCT,
+        "kind": "instance",
+        "software": {"name": PRODUCT, "version": software_version()},
+        "implementation": {"description": f"{PRODUCT} {software_version()}"},
+    }
+
+
+# --- CapabilityStatement -----------------------------------------------------------------------------------
+
+
+def capability_statement(
+    fhir: FhirVersion,
+    operations: Sequence[Operation],
+    parameters: Mapping[str, tuple[str, str]],
+    catalog: Catalog,
+) -> Json:
+    """What can be asked of the endpoint, and how."""
+    head = _head("CapabilityStatement", "terminology-server", f"{PRODUCT}, FHIR {FHIR_VERSIONS[fhir]}")
+    head["extension"] = [
+        {
+            "url": FEATURE,
+            "extension": [{"url": "definition", "valueCanonical": name}, {"url": "value", kind: value}],
+        }
+        for name, kind, value in _FEATURES
+    ]
+    present = [kind for kind in OTHER_KINDS if any(layer.resources.get(kind) for layer in catalog.layers())]
+    system = [each for each in operations if "system" in each.levels[fhir]]
+    versions = {
+        "name": "versions",
+        "definition": "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions",
+    }
+    rest: Json = {
+        "mode": "server",
+        "documentation": "Read, search and terminology operations. Content is published by the operator, not posted.",
+        "security": {"cors": False, "service": [_OPEN]},
+        "resource": [_resource(kind, fhir, operations, parameters) for kind in _kinds(present, operations)],
+        "interaction": [{"code": "batch"}],
+        "operation": [versions, *(_named(each) for each in system)],
+    }
+    return {
+        **head,
+        "instantiates": [TERMINOLOGY_SERVER],
+        "fhirVersion": FHIR_VERSIONS[fhir],
+        "format": list(FORMATS),
+        "rest": [rest],
+    }
+
+
+def _kinds(present: Sequence[str], operations: Sequence[Operation]) -> list[str]:
+    others = [each.resource for each in operations if each.resource]
+    return list(dict.fromkeys((*MAIN_KINDS, *present, *others)))
+
+
+def _resource(
+    kind: str, fhir: FhirVersion, operations: Sequence[Operation], parameters: Mapping[str, tuple[str, str]]
+) -> Json:
+    named = [
+        _named(each) for each in operations if each.resource == kind and each.levels[fhir] != ("system",)
+    ]
+    made: Json = {"type": kind}
+    if kind in (*MAIN_KINDS, *OTHER_KINDS):
+        made["interaction"] = [{"code": "read"}, {"code": "search-type"}]
+        made["versioning"] = "no-version"
+        made["searchParam"] = [
+            {"name": name, "type": row[0], "documentation": row[1]} for name, row in parameters.items()
+        ]
+    return {**made, **({"operation": named} if named else {})}
+
+
+def _named(operation: Operation) -> Json:
+    return {"name": operation.name, "definition": canonical(operation), "documentation": operation.summary}
+
+
+# --- TerminologyCapabilities -------------------------------------------------------------------------------
+
+
+def terminology_capabilities(
+    fhir: FhirVersion, operations: Sequence[Operation], settings: Settings, catalog: Catalog
+) -> Json:
+    """Which code systems are here, in which versions, and what the operations make of them."""
+    stated = deviations(catalog, settings)
+    title = f"{PRODUCT}: code systems and operations, in FHIR {FHIR_VERSIONS[fhir]}"
+    expand = next((each for each in operations if (each.resource, each.name) == ("ValueSet", "expand")), None)
+    inputs = [each for each in expand.inputs if each.name not in _OPEN_EXPANSION] if expand else []
+    systems = [_code_system(catalog, url) for url in sorted(catalog.urls())]
+    return {
+        **_head("TerminologyCapabilities", "terminology-server", title),
+        "extension": [{"url": DEVIATION, "valueMarkdown": each} for each in stated],
+        "description": "\n".join(("Stated deviations:", *(f"* {each}" for each in stated))),
+        **({"codeSystem": systems} if systems else {}),
+        "expansion": {
+            "hierarchical": True,
+            "paging": True,
+            "incomplete": False,
+            "parameter": [
+                {"name": each.name, "documentation": each.summary}
+                for each in sorted(inputs, key=lambda one: one.name)
+            ],
+            "textFilter": "Codes and displays; every word must occur, whatever its case.",
+        },
+        "validateCode": {"translations": True},
+        "translation": {"needsMap": True},
+        "closure": {"translation": False},
+    }
+
+
+def deviations(catalog: Catalog, settings: Settings) -> list[str]:
+    """Where the content or an answer differs from what a reader of the standards would expect."""
+    found = []
+    for url in sorted(catalog.urls()):
+        editions = catalog.editions(url)
+        if editions and editions[0].info.content == "fragment":
+            found.append(
+                f"{url} is a fragment published by this server, not by its owner: a code that is not in it cannot "
+                "be judged, and is not wrong for that."
+            )
+    found.extend(
+        f"The supplement {supplement} applies unasked, and answers name it in used-supplement; "
+        "it never applies to code systems that a request brings."
+        for supplement in settings.default_supplements
+    )
+    return found or ["none"]
+
+
+def _code_system(catalog: Catalog, url: str) -> Json:
+    editions = catalog.editions(url)
+    best = catalog.code_system(url)
+    subsumes = any(each.info.subsumption == "known" for each in editions)
+    return {
+        "uri": url,
+        "version": list(_versions(editions, best)),
+        "content": (best or editions[0]).info.content,
+        "subsumption": subsumes,
+    }
+
+
+def _versions(editions: Sequence[CodeSystemProvider], best: CodeSystemProvider | None) -> Iterator[Json]:
+    for edition in editions:
+        info = edition.info
+        made: Json = {"code": info.canonical.version} if info.canonical.version else {}
+        made["isDefault"] = edition is best
+        made["compositional"] = info.compositional
+        if info.language:
+            made["language"] = [info.language]
+        if info.filters:
+            made["filter"] = [{"code": code, "op": list(ops)} for code, ops in info.filters]
+        if info.properties:
+            made["property"] = [each.code for each in info.properties]
+        yield made

@@ -1,0 +1,312 @@
+"""One FHIR endpoint (one version, one base): which address means what, and the status of every refusal.
+
+The routes are one table made at start from the operation table and the kinds of resources: an address is looked
+up, never matched. ``Endpoint.answer`` serves requests from outside and the entries of a batch alike and never
+raises. HTTP status codes are decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import partial
+
+from terminology import bundles, search
+from terminology.capabilities import Statements
+from terminology.definitions import definition
+from terminology.exchange import (
+    Answer,
+    Asked,
+    Exchange,
+    HeaderTooLarge,
+    Service,
+    UrlTooLong,
+    WrongMethod,
+    threshold,
+)
+from terminology.issues import (
+    Invalid,
+    NotAcceptable,
+    NotAllowed,
+    NotFound,
+    NotSupported,
+    Refusal,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+    issue,
+)
+from terminology.languages import Languages
+from terminology.model import FhirVersion, Issue, Json
+from terminology.negotiation import FHIR_JSON, accepted, short
+from terminology.operation import Level, Operation
+from terminology.parameters import Given, from_parameters, from_query
+from terminology.wire import json_text
+from terminology.wire.outcomes import operation_outcome
+from terminology.wire.r4 import from_r4, to_r4
+
+Handler = Callable[[Asked, str], Answer]
+
+log = logging.getLogger(__name__)
+
+STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (Invalid, 400),
+    (NotFound, 404),
+    (WrongMethod, 405),
+    (NotAllowed, 403),
+    (NotAcceptable, 406),
+    (TooLarge, 413),
+    (UrlTooLong, 414),
+    (UnsupportedMedia, 415),
+    (Unprocessable, 422),
+    (NotSupported, 422),
+    (HeaderTooLarge, 431),
+    (Unavailable, 503),
+    (Refusal, 400),
+)
+"""The first row whose class fits decides."""
+
+_ID = "{id}"
+_IDENTITY = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_CHANGES = ("PUT", "PATCH", "DELETE")
+
+
+class Endpoint:
+    """The content and operations of one service as one FHIR version speaks of them."""
+
+    def __init__(self, service: Service, fhir: FhirVersion, operations: Sequence[Operation]) -> None:
+        self.service = service
+        self.fhir = fhir
+        self.operations = tuple(each for each in operations if each.levels.get(fhir))
+        self.definitions = tuple(definition(each, fhir) for each in self.operations)
+        self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS)
+        self.routes = self._routes()
+
+    # --- routes --------------------------------------------------------------------------------------------
+
+    def _routes(self) -> Mapping[str, Mapping[str, Handler]]:
+        routes: dict[str, dict[str, Handler]] = {
+            "": {"POST": self._batch, "OPTIONS": self._metadata},
+            "metadata": {"GET": self._metadata, "OPTIONS": self._metadata},
+            "$versions": {"GET": self._versions, "POST": self._versions},
+        }
+        for kind in search.KINDS:
+            routes[kind] = {"GET": partial(self._search, kind)}
+            routes[f"{kind}/_search"] = {"POST": partial(self._search, kind)}
+            routes[f"{kind}/{_ID}"] = {"GET": partial(self._read, kind)}
+        for operation in self.operations:
+            for level in operation.levels[self.fhir]:
+                handler = partial(self._operate, operation, level)
+                methods = ("POST",) if operation.effect == "writes" else ("GET", "POST")
+                routes[_address(operation, level)] = dict.fromkeys(methods, handler)
+        return routes
+
+    def _find(self, asked: Asked) -> tuple[Handler, str]:
+        """The handler of a request and the id in its address; raises NotFound and WrongMethod."""
+        path, identity = asked.path, ""
+        route = self.routes.get(path)
+        if route is None or _ID in path:
+            parts = path.split("/")
+            if 2 <= len(parts) <= 3 and _IDENTITY.fullmatch(parts[1]):
+                identity, parts[1] = parts[1], _ID
+                route = self.routes.get("/".join(parts))
+        if route is None or (_ID in path):
+            raise NotFound(issue("OWN_UNKNOWN_ROUTE", _shown(asked), self._hint(path)))
+        method = "GET" if asked.method == "HEAD" else asked.method
+        if handler := route.get(method):
+            return handler, identity
+        allowed = _allowed(route)
+        if method == "OPTIONS":
+            return lambda *_: Answer(204, headers={"Allow": ", ".join(allowed)}), ""
+        changes = method in _CHANGES or (method == "POST" and path in search.KINDS)
+        raise WrongMethod(asked.method[:20], _shown(asked), allowed, changes=changes)
+
+    def _hint(self, path: str) -> str:
+        """What was probably meant by an address that means nothing."""
+        tidy = "/".join(part for part in path.split("/") if part)
+        if tidy != path and tidy in self.routes:
+            return f"Ask for {tidy or 'the base'} without the extra slashes"
+        near = difflib.get_close_matches(path[:200], [each for each in self.routes if each], 1, 0.6)
+        return f"Did you mean {near[0]}?" if near else "metadata lists what there is"
+
+    # --- the answer ----------------------------------------------------------------------------------------
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a request; what goes wrong is an OperationOutcome with its status."""
+        medium, trouble = FHIR_JSON, None
+        try:
+            try:
+                medium = accepted(asked.header("accept"), asked.last("_format"), self.fhir)
+            except Refusal as refused:
+                trouble = refused
+            handler, identity = self._find(asked)
+            if trouble is not None:
+                raise trouble
+            found = handler(asked, identity)
+        except Refusal as refused:
+            found = self.refused(refused, asked.header("accept-language"))
+        except Exception:
+            log.exception("request %s could not be answered", asked.request_id)
+            found = self.failed(asked.request_id)
+        return replace(found, medium=medium, pretty="_pretty=true" in asked.query_string)
+
+    def refused(self, refusal: Refusal, accept_language: str | None = None) -> Answer:
+        """A refusal as OperationOutcome, in the reader's language where it is translated."""
+        status = next(status for kind, status in STATUS if isinstance(refusal, kind))
+        headers = None
+        if isinstance(refusal, WrongMethod):
+            headers = {"Allow": ", ".join(refusal.allowed)}
+        elif isinstance(refusal, Unavailable):
+            seconds = next(
+                (each for found in refusal.issues for each in found.arguments if each.isdigit()), "1"
+            )
+            headers = {"Retry-After": seconds}
+        return Answer(
+            status, self._out(operation_outcome(refusal.issues, _languages(accept_language))), headers
+        )
+
+    def failed(self, request_id: str) -> Answer:
+        """What a client is told when something went wrong here: nothing but the id that the log has too."""
+        return Answer(500, self._out(operation_outcome([issue("OWN_INTERNAL", request_id)])))
+
+    def _out(self, resource: Json) -> Json:
+        """The form in which a resource leaves."""
+        return to_r4(resource) if self.fhir == "R4" else resource
+
+    # --- operations ----------------------------------------------------------------------------------------
+
+    def _operate(self, operation: Operation, level: Level, asked: Asked, identity: str) -> Answer:
+        given = from_query(asked.query)
+        if asked.method == "POST":
+            given = self._sent(operation, asked, given) + given
+        header = asked.header
+        exchange = Exchange(
+            fhir=self.fhir,
+            level=level,
+            identity=identity or None,
+            accept_language=header("accept-language"),
+            strict=asked.strict,
+            cache_id=header("x-cache-id"),
+            threshold=threshold(header("x-too-costly-threshold")),
+        )
+        return Answer(200, self._out(self.service.call(operation, given, exchange)))
+
+    def _sent(self, operation: Operation, asked: Asked, query: Sequence[Given]) -> list[Given]:
+        """What the body of a POST says: Parameters, or a resource that stands for the parameter of its type."""
+        resource = asked.body()
+        if resource is None:
+            if query:
+                return []
+            raise Invalid(issue("OWN_MALFORMED_BODY", "it is empty. Send a Parameters resource"))
+        if self.fhir == "R4":
+            resource = from_r4(resource)
+        kind = resource["resourceType"]
+        if kind == "Parameters":
+            return from_parameters(resource)
+        singles = [each for each in operation.inputs if not each.repeats]
+        takes = {each.type: each.name for each in singles if each.type[0].isupper()}
+        name = takes.get(kind) or next(
+            (each.name for each in singles if each.type.lower() == "resource"), None
+        )
+        if name is None:
+            named = [each for each in takes if each in search.KINDS]
+            raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(["Parameters", *named]), kind))
+        return [Given(name, resource, "resource")]
+
+    def _batch(self, asked: Asked, _: str) -> Answer:
+        limit = self.service.settings.batch_limit
+        return Answer(200, bundles.answered(asked, asked.body(), limit, self.answer))
+
+    # --- resources -----------------------------------------------------------------------------------------
+
+    def _resources(self, kind: str) -> list[Json]:
+        more = self.definitions if kind == "OperationDefinition" else ()
+        return search.held(self.service.catalog(self.fhir), kind, more)
+
+    def _search(self, kind: str, asked: Asked, _: str) -> Answer:
+        given = asked.query if asked.method != "POST" else (*asked.form(), *asked.query)
+        settings = self.service.settings
+        wanted = search.understood(
+            kind, given, strict=asked.strict, count=settings.search_count, limit=settings.search_limit
+        )
+        return Answer(200, search.searched(kind, wanted, self._resources(kind), self._out, asked.base))
+
+    def _read(self, kind: str, asked: Asked, identity: str) -> Answer:
+        found = next((each for each in self._resources(kind) if each.get("id") == identity), None)
+        found = found or self.service.catalog(self.fhir).find_resource(kind, identity)
+        if found is None:
+            raise NotFound(issue("OWN_UNKNOWN_RESOURCE", kind, identity))
+        reasons: list[Issue] = []
+        shown = search.view(asked.query, reasons)
+        if reasons:
+            raise Invalid(*reasons)
+        meta = found.get("meta", {})
+        named = meta.get("versionId") if shown.whole else None
+        return _tagged(asked, search.cut(found, shown, self._out), named, meta.get("lastUpdated"))
+
+    # --- statements ----------------------------------------------------------------------------------------
+
+    def _metadata(self, asked: Asked, _: str) -> Answer:
+        mode = asked.last("mode") or "full"
+        if mode not in ("full", "normative", "terminology"):
+            wanted = "full, normative or terminology"
+            raise Invalid(issue("OWN_WRONG_TYPE", "mode", wanted, repr(mode[:60]), at="mode"))
+        statement = self.statements.get(self.service.catalog(self.fhir), mode == "terminology", asked.base)
+        return _tagged(asked, self._out(statement), None, None)
+
+    def _versions(self, asked: Asked, _: str) -> Answer:
+        """https://hl7.org/fhir/R5/capabilitystatement-operation-versions.html: bare for who asks for no FHIR type."""
+        version = short(self.fhir)
+        medium = accepted(asked.header("accept"), asked.last("_format"), self.fhir)
+        if medium.plain and medium.form == "json":
+            return Answer(200, bare=json_text.write({"versions": [version], "default": version}))
+        if medium.plain:
+            inner = f"<version>{version}</version><default>{version}</default>"
+            return Answer(200, bare=f"<versions>{inner}</versions>".encode())
+        named = [{"name": name, "valueString": version} for name in ("version", "default")]
+        return Answer(200, {"resourceType": "Parameters", "parameter": named})
+
+
+def _address(operation: Operation, level: Level) -> str:
+    name = f"${operation.name}"
+    if level == "system" or operation.resource is None:
+        return name
+    return f"{operation.resource}/{_ID}/{name}" if level == "instance" else f"{operation.resource}/{name}"
+
+
+def _allowed(route: Mapping[str, Handler]) -> tuple[str, ...]:
+    known = {*route, "OPTIONS", *(("HEAD",) if "GET" in route else ())}
+    return tuple(name for name in ("GET", "HEAD", "POST", "OPTIONS") if name in known)
+
+
+def _shown(asked: Asked) -> str:
+    path = f"{asked.base.partition('://')[2].partition('/')[2]}/{asked.path}"
+    return f"/{path[:200]}"
+
+
+def _languages(accept_language: str | None) -> Languages:
+    try:
+        return Languages.parse(accept_language)
+    except Invalid:
+        return Languages()
+
+
+def _tagged(asked: Asked, resource: Json, version: str | None, modified: str | None) -> Answer:
+    """The resource with its ETag, or 304 where the client has it."""
+    tag = version or hashlib.blake2b(json_text.write(resource), digest_size=12).hexdigest()
+    headers = {"ETag": f'W/"{tag}"'}
+    if modified:
+        headers["Last-Modified"] = format_datetime(
+            datetime.fromisoformat(modified).astimezone(UTC), usegmt=True
+        )
+    known = asked.header("if-none-match")
+    if known and any(each.strip() in ("*", headers["ETag"], f'"{tag}"') for each in known.split(",")):
+        return Answer(304, None, headers)
+    return Answer(200, resource, headers, modified=modified)

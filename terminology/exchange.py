@@ -1,0 +1,195 @@
+"""One HTTP request and its answer, without a web framework; and the checks at the door.
+
+A batch entry becomes the same ``Asked`` as a request from outside, so nothing behind this module knows the difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from terminology.catalog import Catalog
+from terminology.issues import Invalid, NotAllowed, Refusal, issue
+from terminology.model import FhirVersion, Json
+from terminology.negotiation import FHIR_JSON, Form, Medium
+from terminology.operation import Level, Operation
+from terminology.parameters import Given
+from terminology.settings import Settings
+from terminology.wire import json_text
+
+Pairs = tuple[tuple[str, str], ...]
+
+URL_LIMIT = 8192
+HEADER_LIMIT = 8192
+TOKEN_LIMIT = 16_384
+HEADERS_LIMIT = 100
+FORM_LIMIT = 65_536
+QUERY_LIMIT = 1000
+
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:/@=+-]")
+_STRICT = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What surrounds the parameters of a call: FHIR version, level, and the headers that matter to an answer."""
+
+    fhir: FhirVersion = "R5"
+    level: Level = "type"
+    identity: str | None = None
+    accept_language: str | None = None
+    strict: bool = False
+    cache_id: str | None = None
+    threshold: int | None = None
+
+
+class Service(Protocol):
+    """What is served: its settings, its content, and the call of an operation (answered in R5 form)."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def catalog(self, fhir: FhirVersion) -> Catalog: ...
+
+    def call(self, operation: Operation, given: Sequence[Given], exchange: Any) -> Json: ...
+
+
+class UrlTooLong(Refusal):
+    """A request target over ``URL_LIMIT``."""
+
+
+class HeaderTooLarge(Refusal):
+    """A header over ``HEADER_LIMIT``, or more than ``HEADERS_LIMIT`` of them."""
+
+
+class WrongMethod(NotAllowed):
+    """A known address that does not know the method; ``allowed`` are those it knows."""
+
+    def __init__(self, method: str, path: str, allowed: tuple[str, ...], *, changes: bool = False) -> None:
+        named = ", ".join(allowed)
+        found = issue("OWN_METHOD_NOT_ALLOWED", method, path, named)
+        super().__init__(*((issue("OWN_READ_ONLY", f"{method} {path}"),) if changes else ()), found)
+        self.allowed = allowed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: ``path`` is relative to the endpoint, ``base`` the endpoint's address as its client sees it.
+
+    ``header(name)`` takes a lower-case name. ``body()`` is the resource that was sent, in the form of the endpoint's
+    FHIR version, or None where nothing was sent; ``form()`` the fields of a search that was posted. Both raise Refusal.
+    """
+
+    method: str
+    path: str
+    query_string: str
+    base: str
+    header: Callable[[str], str | None]
+    body: Callable[[], Json | None]
+    form: Callable[[], Pairs] = tuple
+    request_id: str = ""
+    nested: bool = False
+
+    @cached_property
+    def query(self) -> Pairs:
+        """The query string as names and values; raises Invalid."""
+        return pairs(self.query_string)
+
+    def last(self, name: str) -> str | None:
+        """The value of a query parameter; the last one where it repeats."""
+        return next((value for key, value in reversed(self.query) if key == name), None)
+
+    @property
+    def strict(self) -> bool:
+        """True under ``Prefer: handling=strict``."""
+        prefer = self.header("prefer")
+        return prefer is not None and _STRICT.search(prefer) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: ``resource`` in the form of the endpoint's FHIR version, or None for an answer without a body.
+
+    ``bare`` is a body that is no resource. ``modified`` is the instant of the resource's last change.
+    """
+
+    status: int
+    resource: Json | None = None
+    headers: Mapping[str, str] | None = None
+    medium: Medium = FHIR_JSON
+    pretty: bool = False
+    bare: bytes | None = None
+    modified: str | None = None
+
+
+def pairs(query: str) -> Pairs:
+    """A query string or form as names and values; raises Invalid for what is not UTF-8, has NUL or is too much."""
+    if not query:
+        return ()
+    if "\0" in query or "%00" in query:
+        raise Invalid(issue("OWN_MALFORMED_QUERY", "it holds a NUL character"))
+    try:
+        return tuple(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_LIMIT))
+    except UnicodeDecodeError:
+        raise Invalid(issue("OWN_MALFORMED_QUERY", "its percent-encoding is not UTF-8")) from None
+    except ValueError:
+        raise Invalid(issue("OWN_MALFORMED_QUERY", f"it has more than {QUERY_LIMIT} parameters")) from None
+
+
+def check_head(environ: Mapping[str, object]) -> None:
+    """Refuses a request target or headers over the limits (a WSGI server may let 64 KiB through)."""
+    query, path = str(environ.get("QUERY_STRING", "")), str(environ.get("PATH_INFO", ""))
+    if len(query) + len(path) > URL_LIMIT:
+        raise UrlTooLong(issue("OWN_URL_TOO_LONG", URL_LIMIT))
+    count = 0
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            count += 1
+            limit = TOKEN_LIMIT if name == "HTTP_AUTHORIZATION" else HEADER_LIMIT
+            if isinstance(value, str) and len(value) > limit:
+                raise HeaderTooLarge(issue("OWN_HEADER_TOO_LARGE", name[5:].replace("_", "-").title(), limit))
+    if count > HEADERS_LIMIT:
+        raise HeaderTooLarge(issue("OWN_TOO_MANY_HEADERS", HEADERS_LIMIT))
+
+
+def request_id(sent: str | None) -> str:
+    """The client's X-Request-Id without what could forge a log line, at most 128 characters; else a new one."""
+    kept = _NOT_IN_ID.sub("", sent[:128]) if sent else ""
+    return kept or uuid4().hex
+
+
+def read(body: bytes, form: Form, fhir: FhirVersion) -> Json | None:
+    """The resource in a body, None where it is empty; raises Invalid that says where it breaks."""
+    if not body or body.isspace():
+        return None
+    try:
+        if form == "json":
+            found = json_text.read(body)
+        else:
+            from terminology.wire.xml import from_xml  # noqa: PLC0415  lxml is loaded when XML comes
+
+            found = from_xml(body, fhir)
+    except json_text.Malformed as broken:
+        raise Invalid(issue("OWN_MALFORMED_BODY", broken)) from None
+    if not isinstance(found, dict):
+        raise Invalid(issue("OWN_WRONG_RESOURCE", "FHIR", f"a JSON {_json_type(found)}"))
+    if not isinstance(found.get("resourceType"), str):
+        raise Invalid(issue("OWN_WRONG_RESOURCE", "FHIR", "an object without resourceType"))
+    return found
+
+
+def _json_type(value: object) -> str:
+    if isinstance(value, list):
+        return "array"
+    return "text" if isinstance(value, str) else "value"
+
+
+@lru_cache(maxsize=256)
+def threshold(header: str | None) -> int | None:
+    """X-TOO-COSTLY-THRESHOLD as a number; what is none counts as absent."""
+    return int(header) if header and re.fullmatch(r"\d{1,9}", header.strip()) else None
