@@ -1,0 +1,230 @@
+"""What is known: code systems, value sets, maps and supplements by canonical, in immutable layers.
+
+A catalog may lie over another one (request resources over stored over published ones): the same url and version
+above hides the one below, and "latest" is taken over the union. A complete code system ranks before a fragment,
+before the order of versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from terminology import versions
+from terminology.languages import Languages
+from terminology.model import (
+    Canonical,
+    CodeSystemProvider,
+    ConceptMap,
+    FhirVersion,
+    Json,
+    Supplement,
+    ValueSet,
+)
+from terminology.versions import VersionPolicy
+
+Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """One layer, and the layers below it. ``resources`` are what read and search return, by type and id."""
+
+    code_systems: Mapping[str, tuple[CodeSystemProvider, ...]] = field(default_factory=dict)
+    value_sets: Mapping[str, tuple[ValueSet, ...]] = field(default_factory=dict)
+    concept_maps: Mapping[str, tuple[ConceptMap, ...]] = field(default_factory=dict)
+    supplements: tuple[Supplement, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    below: Catalog | None = None
+
+    def over(self, base: Catalog) -> Catalog:
+        """This layer, with ``base`` below its own lowest one."""
+        return replace(self, below=self.below.over(base) if self.below else base)
+
+    def layers(self) -> Iterator[Catalog]:
+        layer: Catalog | None = self
+        while layer is not None:
+            yield layer
+            layer = layer.below
+
+    # --- code systems ------------------------------------------------------------------------------------
+
+    def editions(self, url: str) -> list[CodeSystemProvider]:
+        """All versions of a code system, any content but supplements, best first."""
+        seen: dict[str | None, CodeSystemProvider] = {}
+        for layer in self.layers():
+            for provider in layer.code_systems.get(url, ()):
+                seen.setdefault(provider.info.canonical.version, provider)
+        return sorted(seen.values(), key=_rank, reverse=True)
+
+    def code_system(self, url: str, version: str | None = None) -> CodeSystemProvider | None:
+        """The best edition that ``version`` names and that can answer; None where there is none."""
+        return next(
+            (
+                provider
+                for provider in self.editions(url)
+                if provider.info.answers and versions.matches(version, provider.info.canonical.version)
+            ),
+            None,
+        )
+
+    def versions_of(self, url: str) -> list[str]:
+        """The versions of a code system that can answer, in order."""
+        held = {p.info.canonical.version for p in self.editions(url) if p.info.answers}
+        return sorted((version for version in held if version), key=versions.order)
+
+    def owner(self, provider: CodeSystemProvider) -> int:
+        """How deep the layer lies that a provider came from: 0 is the top; -1 when it is of none."""
+        url = provider.info.canonical.url
+        for depth, layer in enumerate(self.layers()):
+            if provider in layer.code_systems.get(url, ()):
+                return depth
+        return -1
+
+    # --- the others ---------------------------------------------------------------------------------------
+
+    def value_set(self, url: str, version: str | None = None) -> ValueSet | None:
+        """The highest version of a value set that ``version`` names."""
+        seen: dict[str | None, ValueSet] = {}
+        for layer in self.layers():
+            for held in layer.value_sets.get(url, ()):
+                seen.setdefault(held.info.canonical.version, held)
+        fitting = [v for v in seen.values() if versions.matches(version, v.info.canonical.version)]
+        return max(fitting, key=lambda v: versions.order(v.info.canonical.version), default=None)
+
+    def concept_map(self, url: str, version: str | None = None) -> ConceptMap | None:
+        """The highest version of a map that ``version`` names."""
+        fitting = [m for m in self.maps() if m.canonical.url == url and versions.matches(version, m.canonical.version)]
+        return max(fitting, key=lambda m: versions.order(m.canonical.version), default=None)
+
+    def maps(self) -> list[ConceptMap]:
+        """All maps, the hidden ones left out, upper layers first."""
+        seen: dict[Canonical, ConceptMap] = {}
+        for layer in self.layers():
+            for held in chain.from_iterable(layer.concept_maps.values()):
+                seen.setdefault(held.canonical, held)
+        return list(seen.values())
+
+    def all_supplements(self) -> list[Supplement]:
+        """All supplements, the hidden ones left out, upper layers first."""
+        seen: dict[Canonical, Supplement] = {}
+        for layer in self.layers():
+            for held in layer.supplements:
+                seen.setdefault(held.info.canonical, held)
+        return list(seen.values())
+
+    def urls(self) -> set[str]:
+        """The urls of all code systems."""
+        return set(chain.from_iterable(layer.code_systems for layer in self.layers()))
+
+    def all_value_sets(self) -> Iterator[ValueSet]:
+        """All value sets, the hidden ones left out."""
+        seen: set[Canonical] = set()
+        for layer in self.layers():
+            for held in chain.from_iterable(layer.value_sets.values()):
+                if held.info.canonical not in seen:
+                    seen.add(held.info.canonical)
+                    yield held
+
+    def alias(self, url: str) -> str | None:
+        """The code system url that ``url`` is another name of (an OID, an old url); None where it is none."""
+        for layer in self.layers():
+            if target := layer.aliases.get(url):
+                return target
+        return None
+
+    def find_resource(self, kind: str, identity: str) -> Json | None:
+        """The resource of a type and id."""
+        for layer in self.layers():
+            if resource := layer.resources.get(kind, {}).get(identity):
+                return resource
+        return None
+
+
+def _rank(provider: CodeSystemProvider) -> tuple[bool, bool, tuple[tuple[int, int, str], ...]]:
+    info = provider.info
+    return (info.answers, info.content == "complete", versions.order(info.canonical.version))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """Bounds of one request; every refusal names the setting."""
+
+    expansion: int = 1000
+    page: int = 10_000
+    imports: int = 500
+    depth: int = 32
+    batch: int = 500
+    resources: int = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """All that is particular to one request, and nothing else is: made once, handed down, never changed."""
+
+    catalog: Catalog
+    fhir: FhirVersion = "R5"
+    versions: VersionPolicy = VersionPolicy()
+    languages: Languages = Languages()
+    reader: Languages = Languages()
+    supplements: tuple[str, ...] = ()
+    default_supplements: tuple[str, ...] = ()
+    on: str | None = None
+    limits: Limits = Limits()
+    decorate: Supplementing | None = None
+    guests: int = 0
+    """How many of the upper layers came with the request: the operator's default supplements pass them by."""
+    pathway: tuple[str, ...] = ()
+    abstract: bool = True
+    active_only: bool = False
+    membership_only: bool = False
+    expanding: bool = False
+    """True for $expand: what cannot be resolved is then said in that operation's sentences."""
+
+    def provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
+        """The code system that answers, with the supplements that apply to it."""
+        found = self.catalog.code_system(url, version)
+        return None if found is None else self.supplemented(found)
+
+    def supplemented(self, provider: CodeSystemProvider) -> CodeSystemProvider:
+        applying = self.applying(provider)
+        return self.decorate(provider, applying) if applying and self.decorate else provider
+
+    def applying(self, provider: CodeSystemProvider) -> tuple[Supplement, ...]:
+        """The supplements that apply to a code system: named ones, language packs, the operator's defaults.
+
+        Of the versions of one supplement the one bound to the system's version wins over one bound to none, then the
+        highest version.
+        """
+        canonical = provider.info.canonical
+        chosen: dict[str, Supplement] = {}
+        for supplement in self.catalog.all_supplements():
+            target = supplement.info.supplements
+            if target is None or target.url != canonical.url or not self._wanted(supplement, provider):
+                continue
+            if not versions.matches(target.version, canonical.version):
+                continue
+            url = supplement.info.canonical.url
+            if url not in chosen or _bound(supplement) > _bound(chosen[url]):
+                chosen[url] = supplement
+        return tuple(chosen.values())
+
+    def _wanted(self, supplement: Supplement, provider: CodeSystemProvider) -> bool:
+        if supplement.info.language_pack or names(self.supplements, supplement.info.canonical):
+            return True
+        if not names(self.default_supplements, supplement.info.canonical):
+            return False
+        return self.catalog.owner(provider) >= self.guests
+
+
+def names(wanted: Iterable[str], canonical: Canonical) -> bool:
+    """True when one of ``wanted`` (``url`` or ``url|version``) names ``canonical``."""
+    parsed = (Canonical.parse(text) for text in wanted)
+    return any(w.url == canonical.url and versions.matches(w.version, canonical.version) for w in parsed)
+
+
+def _bound(supplement: Supplement) -> tuple[bool, tuple[tuple[int, int, str], ...]]:
+    target = supplement.info.supplements
+    return (bool(target and target.version), versions.order(supplement.info.canonical.version))

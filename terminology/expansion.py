@@ -1,0 +1,294 @@
+"""The codes of a value set, listed: the other reading of the algebra, lazy and in include order.
+
+Law (held by a property test): for leaves that can be listed, the codings of ``members`` are those that ``among``
+finds in. Decoration comes last, and only for the page that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from terminology.catalog import Scope
+from terminology.conceptset import Overload, included, lead, overload
+from terminology.issues import NotFound, NotSupported, TooCostly, Unprocessable, issue
+from terminology.membership import Reference, Verdict, among, excluding
+from terminology.model import (
+    Canonical,
+    CodeSystemInfo,
+    CodeSystemProvider,
+    Coding,
+    Concept,
+    ConceptSet,
+    Difference,
+    Import,
+    Intersection,
+    Issue,
+    Listed,
+    Select,
+    Tree,
+    Union,
+    ValueSet,
+    ValueSetInfo,
+)
+from terminology.resolution import edition, imported
+from terminology.versions import Rule
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One code of a value set. ``versioned``: its version matters, because several versions meet."""
+
+    provider: CodeSystemProvider
+    concept: Concept
+    listed: Listed | None
+    language: str | None
+    versioned: bool
+
+    @property
+    def canonical(self) -> Canonical:
+        return self.provider.info.canonical
+
+    def key(self, overloaded: Overload) -> tuple[str, str | None, str]:
+        version = self.canonical.version if overloaded.several and not overloaded.match else None
+        return (self.canonical.url, version, self.concept.code)
+
+
+@dataclass(slots=True)
+class Trail:
+    """What a listing touched on its way; filled while it runs, read when it is done. Belongs to one listing."""
+
+    references: dict[tuple[str, str], Reference] = field(default_factory=dict)
+    systems: dict[str, CodeSystemProvider] = field(default_factory=dict)
+    fragments: dict[str, CodeSystemInfo] = field(default_factory=dict)
+    value_sets: dict[str, ValueSetInfo] = field(default_factory=dict)
+    rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
+    open: dict[str, Issue] = field(default_factory=dict)
+    overload: Overload = Overload(False, False, False)
+    nestable: bool = True
+
+    def note_system(self, provider: CodeSystemProvider, referrer: ValueSetInfo, rule: Rule | None) -> None:
+        info = provider.info
+        name = str(info.canonical)
+        self.systems[name] = provider
+        self.references.setdefault((name, str(referrer)), Reference(info, referrer))
+        if info.content == "fragment":
+            self.fragments[name] = info
+            self.open.setdefault(name, issue("OWN_UNCLOSED_FRAGMENT", info.canonical.url))
+        if rule:
+            self.note_rule(rule)
+
+    def note_rule(self, rule: Rule) -> None:
+        self.rules[rule.parameter, str(rule.canonical)] = rule
+
+
+def members(
+    value_set: ValueSet, scope: Scope, trail: Trail, *, text: str | None = None, match: bool | None = None
+) -> Iterator[Member]:
+    """The members of a value set, each once, in include order. ``scope`` is that of ``prepare``; raises Refusal for
+    a code system that is not here or cannot be listed."""
+    trail.overload = overload(value_set.concepts, match)
+    yield from _Listing(value_set, scope, trail, text, trail.overload).unique()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    value_set: ValueSet
+    scope: Scope
+    trail: Trail
+    text: str | None
+    overload: Overload
+
+    def unique(self) -> Iterator[Member]:
+        seen: set[tuple[str, str | None, str]] = set()
+        for member in self.read(self.value_set.concepts):
+            key = member.key(self.overload)
+            if key in seen:
+                self.trail.nestable = False
+            elif self._wanted(member):
+                seen.add(key)
+                yield member
+
+    def _wanted(self, member: Member) -> bool:
+        return not (member.concept.inactive and (self.value_set.inactive is False or self.scope.active_only))
+
+    def read(self, concepts: ConceptSet) -> Iterator[Member]:
+        if isinstance(concepts, Select):
+            return self.select(concepts)
+        if isinstance(concepts, Import):
+            return self.import_(concepts)
+        if isinstance(concepts, Union):
+            return (member for part in concepts.parts for member in self.read(part))
+        if isinstance(concepts, Intersection):
+            return self.intersection(concepts)
+        return self.difference(concepts)
+
+    def intersection(self, both: Intersection) -> Iterator[Member]:
+        rest = replace(self.value_set, concepts=Intersection(both.parts[1:]))
+        for part in both.parts[1:]:
+            if isinstance(part, Import):
+                self._note_import(part)
+        for chunk in _chunks(self.read(both.parts[0])):
+            found = among([_coding(member) for member in chunk], rest, self.scope)
+            yield from (m for m, f in zip(chunk, found, strict=True) if f.verdict is Verdict.IN)
+
+    def difference(self, difference: Difference) -> Iterator[Member]:
+        self._note_excluded(difference.removed)
+        removes = excluding(self.value_set, self.scope, self.overload.match if not self.overload.implied else None)
+        for chunk in _chunks(self.read(difference.kept)):
+            gone = removes([_coding(member) for member in chunk])
+            yield from (member for member, removed in zip(chunk, gone, strict=True) if not removed)
+
+    def _note_excluded(self, removed: ConceptSet) -> None:
+        for part in removed.parts if isinstance(removed, (Union, Intersection)) else (removed,):
+            if isinstance(part, Select):
+                self._provider(part)
+            elif isinstance(part, Import):
+                self._note_import(part)
+            elif isinstance(part, Intersection):
+                self._note_excluded(part)
+
+    def import_(self, named: Import) -> Iterator[Member]:
+        value_set, scope = self._note_import(named)
+        inner = _Listing(value_set, scope, self.trail, self.text, overload(value_set.concepts, None))
+        return inner.unique()
+
+    def _note_import(self, named: Import) -> tuple[ValueSet, Scope]:
+        found = imported(named, self.value_set, self.scope)
+        info = found.value_set.info
+        self.trail.references.setdefault((str(info), str(self.value_set.info)), Reference(info, self.value_set.info))
+        if not found.contained and info.canonical.url:
+            self.trail.value_sets[str(info)] = info
+        if found.rule:
+            self.trail.note_rule(found.rule)
+        return found.value_set, found.scope
+
+    def _provider(self, select: Select) -> CodeSystemProvider:
+        answer = edition(select, self.scope)
+        if answer.provider is None:
+            raise NotFound(*(said.at(None) for said in answer.issues))
+        if answer.issues:
+            raise Unprocessable(*answer.issues)
+        self.trail.note_system(answer.provider, self.value_set.info, answer.rule)
+        return answer.provider
+
+    def select(self, select: Select) -> Iterator[Member]:
+        provider = self._provider(select)
+        info = provider.info
+        if not info.enumerable and select.query.listed is None:
+            raise NotSupported(issue("CODESYSTEM_NOT_ENUMERABLE", info.canonical.url))
+        named = {entry.code: entry for entry in select.query.listed or ()}
+        query = replace(select.query, text=None if named else self.text, active_only=self.scope.active_only)
+        language, versioned = self.value_set.info.language, self.overload.several
+        cap = info.expansion_cap
+        for count, concept in enumerate(provider.select(query)):
+            if cap is not None and count >= cap:
+                self.trail.open.setdefault(str(info.canonical), issue("OWN_UNCLOSED_FRAGMENT", info.canonical.url))
+                return
+            yield Member(provider, concept, named.get(concept.code), language, versioned)
+
+
+def _coding(member: Member) -> Coding:
+    return Coding(member.canonical.url, member.concept.code, member.canonical.version)
+
+
+def _chunks(found: Iterable[Member]) -> Iterator[list[Member]]:
+    """Members in groups of growing size: the first page of a long listing is not kept waiting."""
+    iterator, size = iter(found), 20
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+        size = min(size * 5, CHUNK)
+
+
+# --- pages and trees ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member and those nested under it."""
+
+    member: Member
+    contains: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What of a listing is shown: the nodes, and how many codes there are in all."""
+
+    nodes: tuple[Node, ...]
+    total: int
+
+
+def page(
+    value_set: ValueSet,
+    scope: Scope,
+    trail: Trail,
+    found: Iterator[Member],
+    *,
+    count: int | None = None,
+    offset: int | None = None,
+    nested: bool = True,
+) -> Page:
+    """The page asked for. Without ``count`` the whole set, refused over the limit; nested where the set allows it."""
+    limit = scope.limits.expansion
+    if count is None and not offset:
+        listed = list(islice(found, limit + 1))
+        if len(listed) > limit:
+            raise TooCostly(issue("VALUESET_TOO_COSTLY", value_set.info, f">{limit}"))
+        return Page(_nodes(value_set, listed, trail, nested), len(listed))
+    listed = list(found)
+    start = offset or 0
+    if count is None and len(listed) - start > limit:
+        raise TooCostly(issue("VALUESET_TOO_COSTLY", value_set.info, f">{limit}"))
+    if not offset and count is not None and count > len(listed):
+        return Page(_nodes(value_set, listed, trail, nested), len(listed))
+    shown = listed[start:] if count is None else listed[start : start + count]
+    return Page(tuple(Node(member) for member in shown), len(listed))
+
+
+def _nodes(value_set: ValueSet, listed: Sequence[Member], trail: Trail, nested: bool) -> tuple[Node, ...]:
+    if not nested or not trail.nestable or not all(_nestable(part) for part in included(value_set.concepts)):
+        return tuple(Node(member) for member in listed)
+    return _tree(listed)
+
+
+def _nestable(part: ConceptSet) -> bool:
+    """An include keeps its hierarchy where it is a whole system or one filter, without imports."""
+    return isinstance(part, Select) and part.query.listed is None and len(part.query.filters) < 2 and lead(part) is part
+
+
+def _tree(listed: Sequence[Member]) -> tuple[Node, ...]:
+    """Each member under its nearest listed ancestor; a member with two listed parents makes the list flat."""
+    places = {(str(member.canonical), member.concept.code): i for i, member in enumerate(listed)}
+    below: dict[int | None, list[int]] = {}
+    for i, member in enumerate(listed):
+        above = _nearest(member, places)
+        if len(above) > 1:
+            return tuple(Node(entry) for entry in listed)
+        below.setdefault(next(iter(above), None), []).append(i)
+    return tuple(_node(i, listed, below) for i in below.get(None, []))
+
+
+def _node(place: int, listed: Sequence[Member], below: dict[int | None, list[int]]) -> Node:
+    return Node(listed[place], tuple(_node(i, listed, below) for i in below.get(place, [])))
+
+
+def _nearest(member: Member, places: dict[tuple[str, str], int]) -> set[int]:
+    if not isinstance(member.provider, Tree):
+        return set()
+    system, found = str(member.canonical), set()
+    pending, seen = list(member.concept.parents), {member.concept.code}
+    while pending:
+        code = pending.pop()
+        if code in seen:
+            continue
+        seen.add(code)
+        place = places.get((system, code))
+        if place is None:
+            pending.extend(member.provider.parents(code))
+        else:
+            found.add(place)
+    return found

@@ -1,0 +1,335 @@
+"""Is a code in a value set: one reading of the algebra for any number of codings at once.
+
+A hit wins wherever it stands: an unknown code system in one branch does not hide a hit in another. Findings travel
+up in ``Found``; the reasons of a miss are looked for afterwards, by whoever wants to explain it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from terminology import versions
+from terminology.catalog import Scope
+from terminology.conceptset import Overload, lead, overload
+from terminology.issues import issue
+from terminology.languages import names
+from terminology.model import (
+    Canonical,
+    CodeSystemInfo,
+    CodeSystemProvider,
+    Coding,
+    Concept,
+    ConceptSet,
+    Difference,
+    Import,
+    Intersection,
+    Issue,
+    Listed,
+    Select,
+    Union,
+    ValueSet,
+    ValueSetInfo,
+)
+from terminology.resolution import edition, imported
+
+STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+DEPRECATED_HERE = "http://hl7.org/fhir/StructureDefinition/valueset-deprecated"
+
+
+class Verdict(Enum):
+    """IN, OUT, or UNKNOWN: a part that could not be judged might hold the code."""
+
+    IN = "in"
+    OUT = "out"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Content that was consulted, and the value set that referred to it."""
+
+    info: CodeSystemInfo | ValueSetInfo
+    referrer: ValueSetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found about one coding. ``provider`` and ``concept`` are those of the branch that decided;
+    ``inactive`` is a concept that would be in but for its being inactive."""
+
+    coding: Coding
+    verdict: Verdict = Verdict.OUT
+    provider: CodeSystemProvider | None = None
+    concept: Concept | None = None
+    listed: Listed | None = None
+    issues: tuple[Issue, ...] = ()
+    unknown: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    inactive: Concept | None = None
+
+    @property
+    def canonical(self) -> Canonical | None:
+        return self.provider.info.canonical if self.provider else None
+
+
+def among(
+    codings: Sequence[Coding], value_set: ValueSet, scope: Scope, *, match: bool | None = None
+) -> tuple[Found, ...]:
+    """What the value set says about each coding, in their order. ``scope`` is that of ``prepare``.
+
+    ``match`` is the client's or author's statement whether versions of a system count as the same.
+    """
+    reading = _Reading(value_set, scope, overload(value_set.concepts, match))
+    return tuple(reading.evaluate(value_set.concepts, list(codings)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One value set being read; imports are read by another one."""
+
+    value_set: ValueSet
+    scope: Scope
+    overload: Overload
+
+    def evaluate(self, concepts: ConceptSet, codings: list[Coding]) -> list[Found]:
+        if not codings:
+            return []
+        read: Callable[..., list[Found]] = _READERS[type(concepts)]
+        return read(self, concepts, codings)
+
+    # --- the algebra -----------------------------------------------------------------------------------------
+
+    def union(self, union: Union, codings: list[Coding]) -> list[Found]:
+        results = [Found(coding) for coding in codings]
+        allowed = [self._applicable(union, coding) for coding in codings]
+        for place, part in enumerate(union.parts):
+            open_ = [i for i, f in enumerate(results) if f.verdict is not Verdict.IN and place in allowed[i]]
+            for i, found in zip(open_, self.evaluate(part, [codings[i] for i in open_]), strict=True):
+                results[i] = _either(results[i], found)
+        return results
+
+    def intersection(self, both: Intersection, codings: list[Coding]) -> list[Found]:
+        results = self.evaluate(both.parts[0], codings)
+        for part in both.parts[1:]:
+            open_ = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
+            for i, found in zip(open_, self.evaluate(part, [codings[i] for i in open_]), strict=True):
+                results[i] = _both(results[i], found)
+        return results
+
+    def difference(self, difference: Difference, codings: list[Coding]) -> list[Found]:
+        results = self.evaluate(difference.kept, codings)
+        open_ = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
+        resolved = [_resolved(results[i]) for i in open_]
+        for i, removed in zip(open_, self.removes(difference.removed, resolved), strict=True):
+            if removed:
+                kept = results[i]
+                results[i] = replace(kept, verdict=Verdict.OUT, issues=kept.issues)
+        return results
+
+    def removes(self, removed: ConceptSet, codings: Sequence[Coding]) -> list[bool]:
+        """Whether an exclude takes each coding away. Codings carry the version that was resolved for them."""
+        parts = removed.parts if isinstance(removed, Union) else (removed,)
+        quiet = replace(self, scope=replace(self.scope, abstract=True, active_only=False, membership_only=True))
+        gone = [False] * len(codings)
+        for part in parts:
+            for i, found in enumerate(quiet.evaluate(part, [quiet._as_excluded(part, c) for c in codings])):
+                gone[i] = gone[i] or (found.verdict is Verdict.IN and found.concept is not None)
+        return gone
+
+    def _as_excluded(self, part: ConceptSet, coding: Coding) -> Coding:
+        """The coding as an exclude sees it: another version's code is another code, unless versions match or the
+        exclude names no version."""
+        select = lead(part)
+        if select is None:
+            return replace(coding, version=None)
+        pinned = select.system.version
+        apart = pinned and not self.overload.match and self.overload.several
+        if apart and not versions.matches(pinned, coding.version):
+            return Coding()
+        return replace(coding, version=None)
+
+    def import_(self, named: Import, codings: list[Coding]) -> list[Found]:
+        inner = imported(named, self.value_set, self.scope)
+        reference = Reference(inner.value_set.info, self.value_set.info)
+        inside = _Reading(inner.value_set, inner.scope, overload(inner.value_set.concepts, None))
+        found = inside.evaluate(inner.value_set.concepts, codings)
+        return [replace(entry, references=(reference, *entry.references)) for entry in found]
+
+    # --- leaves ------------------------------------------------------------------------------------------------
+
+    def select(self, select: Select, codings: list[Coding]) -> list[Found]:
+        """One query for each edition that the codings lead to, however many codings."""
+        results = [Found(coding) for coding in codings]
+        groups: dict[str | None, list[int]] = {}
+        for i, coding in enumerate(codings):
+            if coding.system == select.system.url and coding.code:
+                groups.setdefault(coding.version, []).append(i)
+        for stated, places in groups.items():
+            for i, found in zip(places, self._query(select, stated, [codings[i] for i in places]), strict=True):
+                results[i] = found
+        return results
+
+    def _query(self, select: Select, stated: str | None, codings: list[Coding]) -> list[Found]:
+        answer = edition(select, self.scope, stated)
+        if answer.provider is None:
+            verdict = Verdict.OUT if self.scope.membership_only else Verdict.UNKNOWN
+            said = () if self.scope.membership_only else answer.issues
+            return [Found(c, verdict, issues=said, unknown=answer.unknown) for c in codings]
+        provider = answer.provider
+        reference = Reference(provider.info, self.value_set.info)
+        fold = (lambda code: code) if provider.info.case_sensitive else str.casefold
+        hits = {fold(c.code): c for c in provider.select(select.query.only(str(c.code) for c in codings))}
+        listed = {fold(entry.code): entry for entry in select.query.listed or ()}
+        results = []
+        for coding in codings:
+            key = fold(str(coding.code))
+            base = Found(
+                coding,
+                provider=provider,
+                concept=hits.get(key),
+                listed=listed.get(key),
+                issues=answer.issues,
+                unknown=answer.unknown,
+                references=(reference,),
+            )
+            results.append(self._judged(base, select) if key in hits else self._missed(base, select))
+        return results
+
+    def _missed(self, found: Found, select: Select) -> Found:
+        info = found.provider.info if found.provider else None
+        if info is None or not select.query.whole or info.content != "fragment" or self.scope.membership_only:
+            return found
+        said = issue(
+            "UNKNOWN_CODE_IN_FRAGMENT",
+            found.coding.code,
+            info.canonical.url,
+            info.canonical.version or "",
+            at="code",
+        )
+        return replace(found, verdict=Verdict.IN, issues=(*found.issues, said))
+
+    def _judged(self, found: Found, select: Select) -> Found:
+        concept, provider = found.concept, found.provider
+        assert concept is not None
+        assert provider is not None
+        said: list[Issue] = []
+        code, url = concept.code, provider.info.canonical.url
+        if concept.code != found.coding.code:
+            said.append(issue("CODE_CASE_DIFFERENCE", found.coding.code, code, provider.info.canonical, at="code"))
+        if concept.abstract and not self.scope.abstract:
+            said.append(issue("ABSTRACT_CODE_NOT_ALLOWED", url, code, at="code"))
+            return replace(found, issues=(*found.issues, *said))
+        excluded = self.value_set.inactive is False or self.scope.active_only
+        if concept.inactive and excluded:
+            if select.query.whole or self.scope.active_only:
+                said.append(issue("STATUS_CODE_WARNING_CODE", code, at="code"))
+            return replace(found, issues=(*found.issues, *said), inactive=concept)
+        if status := _discouraged(found.listed):
+            named = str(self.value_set.info)
+            said.append(issue("CONCEPT_DEPRECATED_IN_VALUESET", url, code, status, named, at="code"))
+        return replace(found, verdict=Verdict.IN, issues=(*found.issues, *said))
+
+    # --- several versions in one compose -------------------------------------------------------------------------
+
+    def _applicable(self, union: Union, coding: Coding) -> frozenset[int]:
+        """The parts that may speak about a coding where a compose states several versions of its system."""
+        everything = frozenset(range(len(union.parts)))
+        stated = {
+            place: select.system.version
+            for place, part in enumerate(union.parts)
+            if (select := lead(part)) and select.system.url == coding.system
+        }
+        pinned = {version for version in stated.values() if version}
+        if coding.version:
+            chosen = coding.version if coding.version in pinned else None
+        else:
+            chosen = self._newest_holding(coding, pinned) if len(pinned) > 1 else None
+        if chosen is None:
+            return everything
+        return everything - {place for place, version in stated.items() if version != chosen}
+
+    def _newest_holding(self, coding: Coding, pinned: set[str]) -> str | None:
+        """The newest of the stated versions that has the code (and the display, where one came)."""
+        ordered = sorted(pinned, key=versions.order, reverse=True)
+        holding = [version for version in ordered if self._holds(coding, version)]
+        if len(holding) == len(ordered):
+            return None
+        return holding[0] if holding else ordered[0]
+
+    def _holds(self, coding: Coding, version: str) -> bool:
+        provider = self.scope.provider(coding.system or "", version)
+        concept = provider.find(coding.code or "") if provider else None
+        if provider is None or not isinstance(concept, Concept):
+            return False
+        known = {entry.value for entry in names(concept, provider.info.language)}
+        return not coding.display or coding.display in known
+
+
+_READERS = {
+    Union: _Reading.union,
+    Intersection: _Reading.intersection,
+    Difference: _Reading.difference,
+    Import: _Reading.import_,
+    Select: _Reading.select,
+}
+
+
+def excluding(value_set: ValueSet, scope: Scope, match: bool | None) -> Callable[[Sequence[Coding]], list[bool]]:
+    """The test of the value set's excludes, for readers that list: the same law as ``among``."""
+    concepts = value_set.concepts
+    if not isinstance(concepts, Difference):
+        return lambda codings: [False] * len(codings)
+    reading = _Reading(value_set, scope, overload(concepts, match))
+    return lambda codings: reading.removes(concepts.removed, codings)
+
+
+def _resolved(found: Found) -> Coding:
+    canonical = found.canonical
+    code = found.concept.code if found.concept else found.coding.code
+    return replace(found.coding, code=code, version=canonical.version if canonical else found.coding.version)
+
+
+def _either(before: Found, now: Found) -> Found:
+    """A hit wins and brings its own findings; otherwise what is unknown outweighs a miss."""
+    references = before.references + tuple(r for r in now.references if r not in before.references)
+    if now.verdict is Verdict.IN:
+        return replace(now, references=references)
+    said = before.issues + tuple(found for found in now.issues if found not in before.issues)
+    unknown = before.unknown + tuple(name for name in now.unknown if name not in before.unknown)
+    unsure = Verdict.UNKNOWN in (before.verdict, now.verdict)
+    return replace(
+        before,
+        verdict=Verdict.UNKNOWN if unsure else Verdict.OUT,
+        provider=before.provider or now.provider,
+        concept=before.concept or now.concept,
+        listed=before.listed or now.listed,
+        issues=said,
+        unknown=unknown,
+        references=references,
+        inactive=before.inactive or now.inactive,
+    )
+
+
+def _both(before: Found, now: Found) -> Found:
+    """In only where both are in; the first one's concept is the one to show."""
+    said = before.issues + tuple(found for found in now.issues if found not in before.issues)
+    return replace(
+        before,
+        verdict=now.verdict,
+        issues=said,
+        unknown=before.unknown + tuple(name for name in now.unknown if name not in before.unknown),
+        references=before.references + now.references,
+        inactive=before.inactive or now.inactive,
+    )
+
+
+def _discouraged(listed: Listed | None) -> str | None:
+    for entry in listed.extensions if listed else ():
+        value = next((v for k, v in entry.items() if k.startswith("value")), None)
+        if entry.get("url") == STANDARDS_STATUS and value in ("withdrawn", "deprecated"):
+            return str(value)
+        if entry.get("url") == DEPRECATED_HERE:
+            return "deprecated"
+    return None

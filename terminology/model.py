@@ -1,0 +1,395 @@
+"""The nouns of the engine: values that are never changed once made, and the contract of a code system.
+
+Collections inside a value are tuples, frozensets or read-only mappings. Behaviour lives in functions of the
+modules above this one; nothing here imports another module of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, runtime_checkable
+
+CANONICAL_BASE = "https://flask-fhir-terminology.org/fhir"
+"""Base of every canonical url of our own. It does not resolve yet; CONTRIBUTING tells how to change it."""
+
+SUGGESTED_CODING = f"{CANONICAL_BASE}/StructureDefinition/suggested-coding"
+DISPLAYS_NOT_HELD = f"{CANONICAL_BASE}/StructureDefinition/displays-not-held"
+NO_SUBSUMPTION = f"{CANONICAL_BASE}/StructureDefinition/no-subsumption"
+
+FhirVersion = Literal["R4", "R5"]
+FHIR_VERSIONS: Mapping[str, str] = {"R4": "4.0.1", "R5": "5.0.0"}
+Json = dict[str, Any]
+Subsumption = Literal["equivalent", "subsumes", "subsumed-by", "not-subsumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A canonical url with or without a business version (https://hl7.org/fhir/references.html#canonical)."""
+
+    url: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.url}|{self.version}" if self.version else self.url
+
+    @classmethod
+    def parse(cls, text: str) -> Canonical:
+        """``url`` or ``url|version``; a fragment (``#id``) stays part of the url."""
+        url, _, version = text.partition("|")
+        return cls(url, version or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What a client sent or what an answer names: every part may be missing (datatype Coding)."""
+
+    system: str | None = None
+    code: str | None = None
+    version: str | None = None
+    display: str | None = None
+
+    def __str__(self) -> str:
+        system = f"{self.system or ''}|{self.version}" if self.version else self.system or ""
+        return f"{system}#{self.code or ''}"
+
+    def as_json(self) -> Json:
+        named = (
+            ("system", self.system),
+            ("version", self.version),
+            ("code", self.code),
+            ("display", self.display),
+        )
+        return {name: value for name, value in named if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing to tell the client: a reason of a refusal or a finding of an answer.
+
+    ``kind`` is the code of the tx-issue-type coding; ``arguments`` fill the sentence of ``message_id``;
+    ``expression`` is relative to what was judged until the operation puts the input's path before it.
+    ``diagnostics`` explains to people, ``suggestion`` to machines.
+    """
+
+    severity: str
+    code: str
+    kind: str | None
+    message_id: str
+    arguments: tuple[str, ...] = ()
+    expression: str | None = None
+    diagnostics: str | None = None
+    suggestion: Coding | None = None
+    in_message: bool = True
+
+    def at(self, expression: str | None) -> Issue:
+        return replace(self, expression=expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Designation:
+    """A further name of a concept. ``source`` is the canonical of the supplement it came from."""
+
+    value: str
+    language: str | None = None
+    use: Mapping[str, Any] | None = None
+    source: str | None = None
+    extensions: tuple[Json, ...] = ()
+    additional_use: tuple[Json, ...] = ()
+    status: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property value; ``type`` is the suffix of ``value[x]`` (``Code``, ``Coding``, ``String``, …)."""
+
+    code: str
+    type: str
+    value: Any
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A concept of a code system, with what supplements and an author added to it.
+
+    ``status`` is the concept's own status code, ``inactive`` the judgement drawn from it and from the properties
+    (https://hl7.org/fhir/codesystem.html#status). ``valid_from`` and ``valid_to`` bound its validity, inclusive.
+    """
+
+    code: str
+    display: str | None = None
+    definition: str | None = None
+    parents: tuple[str, ...] = ()
+    designations: tuple[Designation, ...] = ()
+    properties: tuple[Property, ...] = ()
+    extensions: tuple[Json, ...] = ()
+    abstract: bool = False
+    inactive: bool = False
+    status: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a compose author stated about one code (``ValueSet.compose.include.concept``)."""
+
+    code: str
+    display: str | None = None
+    designations: tuple[Designation, ...] = ()
+    extensions: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """``ValueSet.compose.include.filter``: ``path`` tells a client where it stood."""
+
+    property: str
+    op: str
+    value: str | None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of a code system; a provider honours all of it.
+
+    ``codes`` restricts the answer to these codes (membership of many codes is one query);
+    ``listed`` are the codes an author enumerated, in the author's order; ``text`` is a search text.
+    """
+
+    filters: tuple[Filter, ...] = ()
+    listed: tuple[Listed, ...] | None = None
+    text: str | None = None
+    active_only: bool = False
+    codes: tuple[str, ...] | None = None
+
+    def only(self, codes: Iterable[str]) -> Query:
+        return replace(self, codes=tuple(codes))
+
+    @property
+    def whole(self) -> bool:
+        """True when the query asks for the whole code system (no filter, no list)."""
+        return not self.filters and self.listed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The answer to a Query: what is known before the first concept, then the concepts in the system's order."""
+
+    concepts: Iterable[Concept]
+    total: int | None = None
+    issues: tuple[Issue, ...] = ()
+
+    def __iter__(self) -> Iterator[Concept]:
+        return iter(self.concepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A code that was not found; issues may say why."""
+
+    code: str
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyDefinition:
+    """``CodeSystem.property``: type and uri of a property."""
+
+    code: str
+    type: str
+    uri: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSystemInfo:
+    """What is known about a code system without looking at a concept.
+
+    ``displays_held`` is false where the resource says that the owner's displays are not held here: a display is
+    then never judged. ``subsumption`` is ``none`` where the resource states that none is defined, ``known`` where
+    there is a hierarchy that means it, else ``unsaid``. ``expansion_cap`` bounds what an expansion may list.
+    """
+
+    canonical: Canonical
+    name: str | None = None
+    title: str | None = None
+    content: str = "complete"
+    case_sensitive: bool = True
+    language: str | None = None
+    status: str | None = None
+    standards_status: str | None = None
+    experimental: bool = False
+    hierarchy_meaning: str | None = None
+    compositional: bool = False
+    version_needed: bool = False
+    version_algorithm: str | None = None
+    value_set: str | None = None
+    copyright: str | None = None
+    supplements: Canonical | None = None
+    language_pack: bool = False
+    displays_held: bool = True
+    subsumption: Literal["known", "none", "unsaid"] = "unsaid"
+    enumerable: bool = True
+    count: int | None = None
+    expansion_cap: int | None = None
+    properties: tuple[PropertyDefinition, ...] = ()
+    filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    labels: frozenset[str] = frozenset()
+
+    @property
+    def answers(self) -> bool:
+        """True when concepts may be asked for (``not-present``, ``example`` and supplements are not answered)."""
+        return self.content in ("complete", "fragment")
+
+
+class CodeSystemProvider(Protocol):
+    """The contract of a code system. Four members: what it is, find one, select many, compare two."""
+
+    @property
+    def info(self) -> CodeSystemInfo: ...
+
+    def find(self, code: str) -> Concept | Miss:
+        """The concept of ``code``, normalised to the system's own spelling, or a Miss with reasons."""
+        ...
+
+    def select(self, query: Query) -> Selection:
+        """All concepts that satisfy the entire query; raises Refusal for a filter it does not understand."""
+        ...
+
+    def subsumes(self, a: str, b: str) -> Subsumption | None:
+        """How ``a`` relates to ``b`` (both known codes); None where the system's definition does not say."""
+        ...
+
+
+@runtime_checkable
+class Tree(Protocol):
+    """Optional capability of a provider: the hierarchy, asked for only where nesting or properties want it."""
+
+    def parents(self, code: str) -> tuple[str, ...]: ...
+
+    def children(self, code: str) -> tuple[str, ...]: ...
+
+    def ancestors(self, code: str) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Supplement:
+    """A CodeSystem with content ``supplement``: what it adds, per code of the supplemented system."""
+
+    info: CodeSystemInfo
+    additions: Mapping[str, Concept] = field(default_factory=dict)
+    properties: tuple[PropertyDefinition, ...] = ()
+
+
+# --- Value sets as algebra -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Concepts of one code system. ``path`` is the include's place in the resource."""
+
+    system: Canonical
+    query: Query
+    path: str
+    supplements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """The content of another value set, named by canonical or by ``#id`` of a contained one."""
+
+    value_set: Canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    parts: tuple[ConceptSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intersection:
+    parts: tuple[ConceptSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    kept: ConceptSet
+    removed: ConceptSet
+
+
+ConceptSet = Select | Import | Union | Intersection | Difference
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetInfo:
+    """What an answer says about a value set without looking at its content."""
+
+    canonical: Canonical
+    name: str | None = None
+    status: str | None = None
+    standards_status: str | None = None
+    experimental: bool = False
+    language: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.canonical) if self.canonical.url else "(unidentified)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueSet:
+    """A value set: its concepts as algebra, and what rides along with them.
+
+    ``defaults`` are the expansion parameters the author put on the compose; ``inactive`` is
+    ``compose.inactive`` (None where the author did not say); ``contained`` are value sets that only this one sees.
+    """
+
+    info: ValueSetInfo
+    concepts: ConceptSet
+    resource: Json
+    inactive: bool | None = None
+    supplements: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, Json], ...] = ()
+    contained: Mapping[str, ValueSet] = field(default_factory=dict)
+
+
+# --- Concept maps ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a map, both ways round (``ConceptMap.group.element.target``); no target is ``target=None``."""
+
+    source: Coding
+    target: Coding | None
+    relationship: str
+    depends_on: tuple[Json, ...] = ()
+    products: tuple[Json, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """``ConceptMap.group.unmapped``: what happens to a code that has no row."""
+
+    source_system: str | None
+    target_system: str | None
+    mode: str
+    code: str | None = None
+    display: str | None = None
+    relationship: str | None = None
+    other_map: Canonical | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConceptMap:
+    """A ConceptMap: scopes, rows and what it does with the unmapped."""
+
+    canonical: Canonical
+    source_scope: Canonical | None
+    target_scope: Canonical | None
+    rows: tuple[Row, ...]
+    unmapped: tuple[Unmapped, ...] = ()
+    status: str | None = None

@@ -1,0 +1,59 @@
+"""What an operation is: all that route, CLI verb, CapabilityStatement, documentation and authorization need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from terminology.model import FhirVersion, Json
+
+Level = Literal["system", "type", "instance"]
+BOTH: tuple[FhirVersion, ...] = ("R4", "R5")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an operation.
+
+    ``type`` is a FHIR type (``code``, ``uri``, ``Coding``, ``resource``, …); ``versions`` are the FHIR versions whose
+    definition has it, empty for those of the terminology ecosystem. ``ignored`` gives the reason where the
+    parameter is known and deliberately without effect. Every endpoint accepts every declared parameter.
+    """
+
+    name: str
+    type: str
+    summary: str
+    repeats: bool = False
+    versions: tuple[FhirVersion, ...] = BOTH
+    ignored: str | None = None
+    aliases: tuple[str, ...] = ()
+    minimum: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation: its definition as data, and the two functions that make it work.
+
+    ``run(request)`` is pure: it returns a frozen outcome or raises Refusal. ``respond(outcome, request)`` turns the
+    outcome into the R5 form of the answer, a dict; the wire converts it for R4. ``effect`` is ``writes`` where state is
+    kept; ``scope`` names the resource types that a token must be allowed to read; ``cost`` is the class for limits.
+    """
+
+    name: str
+    resource: str | None
+    levels: Mapping[FhirVersion, tuple[Level, ...]]
+    summary: str
+    specification: str
+    inputs: tuple[Parameter, ...]
+    outputs: tuple[Parameter, ...]
+    run: Callable[[Any], Any]
+    respond: Callable[[Any, Any], Json]
+    effect: Literal["reads", "writes"] = "reads"
+    scope: tuple[str, ...] = ()
+    cost: Literal["cheap", "costly"] = "cheap"
+    contradictions: tuple[tuple[str, ...], ...] = field(default=())
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The input of that name or alias."""
+        return next((p for p in self.inputs if name == p.name or name in p.aliases), None)

@@ -1,0 +1,362 @@
+"""ValueSet/$expand: the codes of a value set (https://hl7.org/fhir/R5/valueset-operation-expand.html)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from terminology.catalog import Scope
+from terminology.conceptset import leaves
+from terminology.decoration import Decorated, Wanted, decorated
+from terminology.expansion import Member, Node, Page, Trail, members, page
+from terminology.issues import NotFound, TooCostly, issue, text
+from terminology.model import Canonical, Import, Json, ValueSet
+from terminology.operation import Operation, Parameter
+from terminology.operations.shared import (
+    SCOPE_PARAMETERS,
+    SUPPLEMENTS,
+    defaulted,
+    match_of,
+    named_value_set,
+    reading_languages,
+)
+from terminology.providers.filters import textual
+from terminology.request import Request
+from terminology.resolution import prepare, standing
+
+UNCLOSED = "http://hl7.org/fhir/StructureDefinition/valueset-unclosed"
+UNCLOSED_REASON = "http://hl7.org/fhir/StructureDefinition/valueset-unclosed-reason"
+
+KEPT = ("url", "version", "name", "title", "status", "experimental", "language", "date")
+"""What an expansion repeats of its value set; ``includeDefinition`` adds the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """The answer of $expand. ``parameters`` are (name, value type, value) as the expansion reports them."""
+
+    value_set: ValueSet
+    codes: tuple[Decorated, ...]
+    total: int
+    parameters: tuple[tuple[str, str, Any], ...]
+    properties: tuple[tuple[str, str | None], ...]
+    unclosed: tuple[str, ...] = ()
+    offset: int | None = None
+    with_definition: bool = False
+    identifier: str = ""
+    timestamp: str = ""
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Decorated]:
+        """The listed codes, those nested in others included."""
+        pending = list(self.codes)[::-1]
+        while pending:
+            code = pending.pop()
+            yield code
+            pending.extend(reversed(code.contains))
+
+    def __str__(self) -> str:
+        lines = [f"{self.value_set.info}: {self.total} codes"]
+        lines += [f"  {c.code}  {c.display or ''}  [{Canonical(c.system, c.version)}]" for c in self]
+        return "\n".join(lines)
+
+
+def run(request: Request) -> Expansion:
+    """The Expansion of a request; raises Refusal for what is unknown, broken or too large."""
+    value_set = named_value_set(request)
+    request = defaulted(request, value_set)
+    arguments = request.arguments
+    scope = replace(request.scope, expanding=True, active_only=arguments.flag("activeOnly"))
+    scope = reading_languages(scope, value_set)
+    _refuse_count(arguments.get("count"), scope)
+    _known_imports(value_set, scope)
+    scope = prepare(value_set, scope)
+    trail = Trail()
+    found = members(value_set, scope, trail, text=arguments.get("filter"), match=match_of(request))
+    found = _asked(found, request)
+    paged = page(
+        value_set,
+        scope,
+        trail,
+        found,
+        count=arguments.get("count"),
+        offset=arguments.get("offset"),
+        nested=not arguments.flag("excludeNested") and not arguments.get("filter"),
+    )
+    return _outcome(request, value_set, scope, trail, paged)
+
+
+def _refuse_count(count: int | None, scope: Scope) -> None:
+    if count is not None and count > scope.limits.page:
+        raise TooCostly(issue("OWN_COUNT_TOO_LARGE", count, scope.limits.page, "page_limit", at="count"))
+
+
+def _known_imports(value_set: ValueSet, scope: Scope) -> None:
+    """A code system that is not here is said before anything is counted."""
+    for leaf in leaves(value_set.concepts):
+        if isinstance(leaf, Import) and not leaf.value_set.url.startswith("#"):
+            version = scope.versions.choose(leaf.value_set.url, leaf.value_set.version).version
+            if scope.catalog.value_set(leaf.value_set.url, version) is None:
+                missing = "VS_EXP_IMPORT_UNK_PINNED" if version else "VS_EXP_IMPORT_UNK"
+                raise NotFound(issue(missing, leaf.value_set.url, *([version] if version else [])))
+
+
+def _asked(found: Iterator[Member], request: Request) -> Iterator[Member]:
+    """The members that suit the search text, excludeNotForUI and exclude-system."""
+    arguments = request.arguments
+    if "filter" in arguments:
+        suits = textual(arguments["filter"])
+        found = (member for member in found if suits(_named(member)))
+    if arguments.flag("excludeNotForUI"):
+        found = (member for member in found if not member.concept.abstract)
+    if excluded := [Canonical.parse(text) for text in arguments.all("exclude-system")]:
+        found = (member for member in found if not _of(member, excluded))
+    return found
+
+
+def _named(member: Member) -> Any:
+    if member.listed is None:
+        return member.concept
+    own = member.listed.designations
+    display = member.listed.display or member.concept.display
+    return replace(member.concept, display=display, designations=member.concept.designations + own)
+
+
+def _of(member: Member, excluded: Iterable[Canonical]) -> bool:
+    held = member.canonical
+    return any(e.url == held.url and e.version in (None, held.version) for e in excluded)
+
+
+def _outcome(request: Request, value_set: ValueSet, scope: Scope, trail: Trail, paged: Page) -> Expansion:
+    arguments = request.arguments
+    wanted = Wanted(
+        languages=scope.languages,
+        designations=arguments.flag("includeDesignations"),
+        only=arguments.all("designation"),
+        properties=arguments.all("property"),
+    )
+    codes = tuple(_decorated(node, wanted) for node in paged.nodes)
+    shown = Expansion(value_set, codes, paged.total, (), ())
+    supplements = _supplements(trail, shown, scope)
+    return Expansion(
+        value_set=value_set,
+        codes=codes,
+        total=paged.total,
+        parameters=tuple(_parameters(request, scope, trail, value_set, supplements)),
+        properties=_declared(shown, trail),
+        unclosed=tuple(text(said, scope.reader.primary) for said in trail.open.values()),
+        offset=arguments.get("offset", 0 if "count" in arguments else None),
+        with_definition=arguments.flag("includeDefinition"),
+        identifier=f"urn:uuid:{uuid.uuid4()}",
+        timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
+
+
+def _decorated(node: Node, wanted: Wanted) -> Decorated:
+    return decorated(node.member, wanted, tuple(_decorated(child, wanted) for child in node.contains))
+
+
+def _supplements(trail: Trail, shown: Expansion, scope: Scope) -> list[str]:
+    """The supplements to report: those that were named, and those whose content is shown."""
+    contributed = {source for code in shown for source in code.sources}
+    found: dict[str, None] = {}
+    for provider in trail.systems.values():
+        for supplement in scope.applying(getattr(provider, "base", provider)):
+            canonical = supplement.info.canonical
+            named = any(Canonical.parse(w).url == canonical.url for w in scope.supplements)
+            if named or str(canonical) in contributed:
+                found[str(canonical)] = None
+    return list(found)
+
+
+def _declared(shown: Expansion, trail: Trail) -> tuple[tuple[str, str | None], ...]:
+    """``expansion.property``: every property that a listed code carries, with its uri."""
+    used = {name: uri for code in shown for name, uri in code.declared}
+    return tuple(used.items())
+
+
+# --- expansion.parameter ------------------------------------------------------------------------------------
+
+_ECHOED = (
+    ("filter", "String"),
+    ("excludeNested", "Boolean"),
+    ("activeOnly", "Boolean"),
+    ("includeDesignations", "Boolean"),
+    ("includeDefinition", "Boolean"),
+    ("excludeNotForUI", "Boolean"),
+    ("excludePostCoordinated", "Boolean"),
+    ("offset", "Integer"),
+    ("count", "Integer"),
+    ("exclude-system", "Canonical"),
+    ("date", "DateTime"),
+)
+
+
+def _parameters(
+    request: Request, scope: Scope, trail: Trail, value_set: ValueSet, supplements: Iterable[str]
+) -> Iterator[tuple[str, str, Any]]:
+    arguments = request.arguments
+    for name, kind in _ECHOED:
+        for value in arguments.all(name) if name == "exclude-system" else [arguments.get(name)]:
+            if value is not None:
+                yield name, kind, value
+    for value in arguments.all("designation"):
+        yield "designation", "String", value
+    if scope.languages:
+        yield "displayLanguage", "Code", scope.languages.text
+    if trail.overload.match:
+        yield "versionsMatch", "Boolean", True
+    for rule in trail.rules.values():
+        yield rule.parameter, "Uri", str(rule.canonical)
+    for name in trail.systems:
+        yield "used-codesystem", "Uri", name
+    for name in trail.fragments:
+        yield "used-fragment", "Uri", name
+    for name in trail.value_sets:
+        yield "used-valueset", "Uri", name
+    for name in supplements:
+        yield "used-supplement", "Uri", name
+    yield from _warnings(trail, value_set)
+
+
+def _warnings(trail: Trail, value_set: ValueSet) -> Iterator[tuple[str, str, Any]]:
+    said: dict[tuple[str, str], None] = {}
+    if kind := standing(value_set.info, value_set.info):
+        said[kind, str(value_set.info)] = None
+    for reference in trail.references.values():
+        if kind := standing(reference.info, reference.referrer):
+            said[kind, str(reference.info.canonical)] = None
+    for kind, name in said:
+        yield f"warning-{kind}", "Uri", name
+
+
+# --- the answer -----------------------------------------------------------------------------------------------
+
+
+def respond(outcome: Expansion, request: Request) -> Json:
+    """The ValueSet with its expansion, in R5 form."""
+    source = outcome.value_set.resource
+    kept = source if outcome.with_definition else {name: source[name] for name in KEPT if name in source}
+    made: Json = {"resourceType": "ValueSet", **{k: v for k, v in kept.items() if k not in _DROPPED}}
+    expansion: Json = {
+        "identifier": outcome.identifier,
+        "timestamp": outcome.timestamp,
+        "total": outcome.total,
+    }
+    if outcome.unclosed:
+        reasons = ({"url": UNCLOSED_REASON, "valueString": reason} for reason in outcome.unclosed)
+        expansion = {"extension": [{"url": UNCLOSED, "valueBoolean": True}, *reasons], **expansion}
+    if outcome.offset is not None:
+        expansion["offset"] = outcome.offset
+    expansion["parameter"] = [{"name": n, f"value{kind}": value} for n, kind, value in outcome.parameters]
+    if outcome.properties:
+        expansion["property"] = [
+            {"code": code, "uri": uri} if uri else {"code": code} for code, uri in outcome.properties
+        ]
+    if outcome.codes:
+        expansion["contains"] = [_contains(code) for code in outcome.codes]
+    if not expansion["parameter"]:
+        del expansion["parameter"]
+    return {**made, "status": made.get("status", "active"), "expansion": expansion}
+
+
+_DROPPED = frozenset(("resourceType", "id", "meta", "text", "expansion"))
+
+
+def _contains(code: Decorated) -> Json:
+    made: Json = {"extension": list(code.extensions)} if code.extensions else {}
+    made["system"] = code.system
+    if code.abstract:
+        made["abstract"] = True
+    if code.inactive:
+        made["inactive"] = True
+    if code.version is not None:
+        made["version"] = code.version
+    made["code"] = code.code
+    if code.display is not None:
+        made["display"] = code.display
+    if code.designations:
+        made["designation"] = list(code.designations)
+    if code.properties:
+        made["property"] = [{"code": name, f"value{kind}": value} for name, kind, value in code.properties]
+    if code.contains:
+        made["contains"] = [_contains(child) for child in code.contains]
+    return made
+
+
+EXPAND = Operation(
+    name="expand",
+    resource="ValueSet",
+    levels={"R4": ("type", "instance"), "R5": ("type", "instance")},
+    summary="The codes of a value set.",
+    specification="http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+    inputs=(
+        Parameter("url", "uri", "The value set."),
+        Parameter("valueSet", "resource", "A ValueSet to expand, in place of url."),
+        Parameter("valueSetVersion", "string", "The version of the value set."),
+        Parameter(
+            "context",
+            "uri",
+            "The element that the codes are for.",
+            ignored="no structure definitions are held here",
+        ),
+        Parameter("contextDirection", "code", "Incoming or outgoing.", ignored="it goes with context"),
+        Parameter("filter", "string", "A search text: each word begins a word of the code or of a name."),
+        Parameter(
+            "date",
+            "dateTime",
+            "The date of the expansion.",
+            ignored="codes are not selected by date; their periods are properties",
+        ),
+        Parameter("offset", "integer", "Where the page begins."),
+        Parameter("count", "integer", "How many codes the page holds; 0 counts only."),
+        Parameter("includeDesignations", "boolean", "True: with all further names."),
+        Parameter(
+            "designation",
+            "string",
+            "Only these names: system|code of a use, or urn:ietf:bcp:47|language.",
+            repeats=True,
+        ),
+        Parameter("includeDefinition", "boolean", "True: repeat the definition of the value set."),
+        Parameter("activeOnly", "boolean", "True: without inactive codes."),
+        Parameter("excludeNested", "boolean", "True: a flat list."),
+        Parameter("excludeNotForUI", "boolean", "True: without abstract codes."),
+        Parameter(
+            "excludePostCoordinated",
+            "boolean",
+            "True: without expressions.",
+            ignored="expressions are never listed",
+        ),
+        Parameter("displayLanguage", "code", "The language of the displays."),
+        Parameter("exclude-system", "canonical", "Systems to leave out: url or url|version.", repeats=True),
+        Parameter(
+            "property",
+            "string",
+            "Properties to return with each code. May repeat.",
+            repeats=True,
+            versions=("R5",),
+        ),
+        Parameter("versionsMatch", "boolean", "True: versions of one system count as the same.", versions=()),
+        Parameter("limit", "integer", "The most codes to produce.", versions=(), ignored="count does this"),
+        Parameter(
+            "incomplete-ok",
+            "boolean",
+            "Part of the codes will do.",
+            versions=(),
+            ignored="answers are complete or refused",
+        ),
+        SUPPLEMENTS,
+        *SCOPE_PARAMETERS,
+    ),
+    outputs=(Parameter("return", "ValueSet", "The value set with its expansion."),),
+    run=run,
+    respond=respond,
+    scope=("ValueSet", "CodeSystem"),
+    cost="costly",
+    contradictions=(("url", "valueSet"),),
+)

@@ -1,0 +1,288 @@
+"""CodeSystem/$lookup: what is known about a code (https://hl7.org/fhir/R5/codesystem-operation-lookup.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from terminology import dates, suggestions
+from terminology.catalog import Scope
+from terminology.catalog import names as named_by
+from terminology.issues import Invalid, NotFound, Unprocessable, issue, versions_list
+from terminology.languages import best, names
+from terminology.model import (
+    Canonical,
+    CodeSystemInfo,
+    CodeSystemProvider,
+    Coding,
+    Concept,
+    Designation,
+    Json,
+    Property,
+    Tree,
+)
+from terminology.operation import Operation, Parameter
+from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS, coding_of, inline_code_system
+from terminology.request import Request
+from terminology.wire.values import parameter, parameters, part
+
+BASE_PROPERTIES = frozenset(
+    (
+        "url",
+        "name",
+        "version",
+        "display",
+        "definition",
+        "designation",
+        "parent",
+        "child",
+        "abstract",
+        "inactive",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The answer of $lookup. ``properties`` keep their FHIR value type and the supplement they came from."""
+
+    system: str
+    code: str
+    display: str
+    name: str
+    version: str | None = None
+    definition: str | None = None
+    abstract: bool = False
+    content: str = "complete"
+    designations: tuple[Designation, ...] = ()
+    properties: tuple[tuple[Property, str | None], ...] = ()
+    supplements: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
+
+    def property(self, code: str) -> Any:
+        """The value of the first property with that code; None where there is none."""
+        return next((held.value for held, _ in self.properties if held.code == code), None)
+
+    def __str__(self) -> str:
+        lines = [f"{Coding(self.system, self.code, self.version)} ({self.content}): {self.display}"]
+        if self.definition:
+            lines.append(f"  {self.definition}")
+        for held, described in self.properties:
+            value = held.value.get("display") or held.value.get("code") if isinstance(held.value, dict) else held.value
+            lines.append(f"  {held.code}: {value}" + (f" ({described})" if described else ""))
+        lines += [f"  [{entry.language or '-'}] {entry.value}" for entry in self.designations]
+        return "\n".join(lines)
+
+
+def run(request: Request) -> Lookup:
+    """The Lookup of a request; raises NotFound for an unknown system or code."""
+    arguments, scope = request.arguments, request.scope
+    coding = _asked(request)
+    provider = inline_code_system(request, "codeSystem") or _provider(coding, scope)
+    found = provider.find(coding.code or "")
+    info = provider.info
+    if not isinstance(found, Concept):
+        raise NotFound(_unknown(coding, provider, scope))
+    _refuse_date(found, info, scope)
+    wanted = frozenset(arguments.all("property"))
+    return _outcome(found, provider, scope, wanted)
+
+
+def _asked(request: Request) -> Coding:
+    arguments = request.arguments
+    coding = (
+        coding_of(arguments["coding"])
+        if "coding" in arguments
+        else Coding(arguments.get("system"), arguments.get("code"), arguments.get("version"))
+    )
+    if request.target is not None:
+        coding = replace(coding, system=request.target.get("url"), version=request.target.get("version"))
+    if not coding.code or not (coding.system or "codeSystem" in arguments):
+        missing = "code" if not coding.code else "system"
+        raise Invalid(issue("OWN_NO_CODE_TO_LOOK_UP", at=missing))
+    return coding
+
+
+def _provider(coding: Coding, scope: Scope) -> CodeSystemProvider:
+    url = coding.system or ""
+    version = scope.versions.choose(url, coding.version).version
+    provider = scope.provider(url, version)
+    if provider is not None:
+        _refuse_supplements(provider, scope)
+        return provider
+    known = scope.catalog.versions_of(url)
+    if known and version:
+        said = issue("OWN_LOOKUP_UNKNOWN_VERSION", url, version, versions_list(known), at="version")
+    else:
+        hint = suggestions.unknown_system(coding, scope)
+        said = issue("OWN_LOOKUP_UNKNOWN_SYSTEM", url, at="system")
+        said = replace(said, diagnostics=hint[0], suggestion=hint[1]) if hint else said
+    raise NotFound(said)
+
+
+def _refuse_supplements(provider: CodeSystemProvider, scope: Scope) -> None:
+    applied = scope.applying(provider)
+    missing = [w for w in scope.supplements if not any(named_by([w], s.info.canonical) for s in applied)]
+    if missing:
+        raise NotFound(issue("VALUESET_SUPPLEMENT_MISSING", ", ".join(missing), at="useSupplement"))
+
+
+def _unknown(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> Any:
+    info = provider.info
+    said = issue("OWN_LOOKUP_UNKNOWN_CODE", coding.code, info.canonical.url, info.canonical.version or "", at="code")
+    hint = suggestions.unknown_code(coding, provider, scope)
+    return replace(said, diagnostics=hint[0], suggestion=hint[1]) if hint else said
+
+
+def _refuse_date(found: Concept, info: CodeSystemInfo, scope: Scope) -> None:
+    if scope.on and dates.standing(scope.on, found.valid_from, found.valid_to) == "out":
+        reason = dates.period(found.valid_from, found.valid_to)
+        raise Unprocessable(issue("OWN_NOT_VALID_ON_DATE", found.code, info.canonical.url, scope.on, reason, at="date"))
+
+
+def _outcome(found: Concept, provider: CodeSystemProvider, scope: Scope, wanted: frozenset[str]) -> Lookup:
+    info = provider.info
+    everything = not wanted or "*" in wanted
+    candidates = names(found, info.language)
+    languages = scope.languages or scope.reader
+    chosen = best(candidates, languages)
+    properties = tuple(_properties(found, provider, wanted, everything))
+    shown = tuple(entry for entry in candidates if everything or "designation" in wanted)
+    sources = {held.source for held, _ in properties} | {entry.source for entry in candidates}
+    applied = [str(s.info.canonical) for s in scope.applying(_base(provider))]
+    return Lookup(
+        system=info.canonical.url,
+        code=found.code,
+        display=chosen.value if chosen else found.code,
+        name=info.name or info.title or info.canonical.url,
+        version=info.canonical.version,
+        definition=found.definition,
+        abstract=found.abstract,
+        content=info.content,
+        designations=shown,
+        properties=properties,
+        supplements=tuple(
+            s for s in applied if s in sources or any(named_by([w], Canonical.parse(s)) for w in scope.supplements)
+        ),
+        fields=wanted,
+    )
+
+
+def _base(provider: CodeSystemProvider) -> CodeSystemProvider:
+    base: CodeSystemProvider = getattr(provider, "base", provider)
+    return base
+
+
+def _properties(
+    found: Concept, provider: CodeSystemProvider, wanted: frozenset[str], everything: bool
+) -> Iterator[tuple[Property, str | None]]:
+    """The properties to answer, each with a description where its value is a code of the system."""
+    if everything or "inactive" in wanted:
+        yield Property("inactive", "Boolean", found.inactive), None
+    tree = provider if isinstance(provider, Tree) else None
+    if tree and ("*" in wanted or not wanted or wanted & {"parent", "child"}):
+        for code, related in (("parent", found.parents), ("child", tree.children(found.code))):
+            if everything or code in wanted:
+                for other in related:
+                    yield Property(code, "Code", other), _display(provider, other)
+    for held in found.properties:
+        if held.code in ("parent", "child", "inactive"):
+            continue
+        if everything or held.code in wanted:
+            yield held, _display(provider, held.value) if held.type == "Code" else None
+    if provider.info.copyright and (everything or "copyright" in wanted):
+        yield Property("copyright", "String", provider.info.copyright), None
+
+
+def _display(provider: CodeSystemProvider, code: str) -> str | None:
+    found = provider.find(code)
+    return found.display if isinstance(found, Concept) else None
+
+
+# --- the answer -----------------------------------------------------------------------------------------------
+
+
+def respond(outcome: Lookup, request: Request) -> Json:
+    """Parameters, with the part names that R4 and R5 share; what only R5 defines is accepted in R4 too."""
+    every = not outcome.fields or "*" in outcome.fields
+    return parameters(
+        (
+            parameter("name", "String", outcome.name),
+            parameter("version", "String", outcome.version),
+            parameter("code", "Code", outcome.code),
+            parameter("system", "Uri", outcome.system),
+            parameter("display", "String", outcome.display),
+            parameter(
+                "definition",
+                "String",
+                outcome.definition if every or "definition" in outcome.fields else None,
+            ),
+            parameter("abstract", "Boolean", outcome.abstract),
+            *(_designation(entry) for entry in outcome.designations),
+            *(_property(held, described) for held, described in outcome.properties if held.value is not None),
+            *(parameter("used-supplement", "Canonical", source) for source in outcome.supplements),
+        )
+    )
+
+
+def _designation(entry: Designation) -> Json:
+    return part(
+        "designation",
+        (
+            parameter("language", "Code", entry.language),
+            parameter("use", "Coding", dict(entry.use) if entry.use else None),
+            *(parameter("additionalUse", "Coding", use) for use in entry.additional_use),
+            parameter("value", "String", entry.value),
+            parameter("source", "Canonical", entry.source),
+        ),
+    )
+
+
+def _property(held: Property, described: str | None) -> Json:
+    return part(
+        "property",
+        (
+            parameter("code", "Code", held.code),
+            parameter("value", held.type, held.value),
+            parameter("description", "String", described),
+            parameter("source", "Canonical", held.source),
+        ),
+    )
+
+
+LOOKUP = Operation(
+    name="lookup",
+    resource="CodeSystem",
+    levels={"R4": ("type",), "R5": ("type", "instance")},
+    summary="What is known about a code: display, definition, designations, properties.",
+    specification="http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+    inputs=(
+        Parameter("code", "code", "The code to look up; system goes with it."),
+        Parameter("system", "uri", "The code system of the code."),
+        Parameter("version", "string", "The version of the code system; without it the latest one answers."),
+        Parameter("coding", "Coding", "The code as a Coding, in place of code and system."),
+        Parameter("date", "dateTime", "The day on which the code must be valid."),
+        Parameter("displayLanguage", "code", "The language of the display."),
+        Parameter("property", "code", "Only these properties; '*' for all. May repeat.", repeats=True),
+        Parameter("codeSystem", "resource", "A CodeSystem to look into, in place of system.", versions=()),
+        SUPPLEMENTS,
+        *SCOPE_PARAMETERS,
+    ),
+    outputs=(
+        Parameter("name", "string", "Name of the code system."),
+        Parameter("version", "string", "The version that answered."),
+        Parameter("display", "string", "The display, in the wanted language where there is one."),
+        Parameter("definition", "string", "The definition.", versions=("R5",)),
+        Parameter("designation", "part", "Further names: language, use, value, source.", repeats=True),
+        Parameter("property", "part", "Properties: code, value, description, source.", repeats=True),
+        Parameter("code", "code", "The code, as the code system writes it.", versions=()),
+        Parameter("system", "uri", "The code system.", versions=()),
+        Parameter("abstract", "boolean", "Whether the concept is abstract.", versions=()),
+        Parameter("used-supplement", "canonical", "Supplements that contributed.", repeats=True, versions=()),
+    ),
+    run=run,
+    respond=respond,
+    scope=("CodeSystem",),
+    contradictions=(("code", "coding"), ("system", "coding"), ("system", "codeSystem")),
+)

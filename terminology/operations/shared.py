@@ -1,0 +1,149 @@
+"""Parameters that several operations declare, and the readings of a request that they share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from terminology import resources
+from terminology.catalog import Scope
+from terminology.issues import Invalid, NotFound, issue
+from terminology.languages import Languages
+from terminology.model import Canonical, CodeSystemProvider, Coding, Json, ValueSet
+from terminology.operation import Parameter
+from terminology.parameters import Arguments, Given, read
+from terminology.request import Request
+from terminology.versions import PARAMETERS, VersionPolicy
+
+SUPPLEMENTS = Parameter(
+    "useSupplement", "canonical", "Supplements to apply. May repeat.", repeats=True, versions=("R5",)
+)
+
+VERSION_PARAMETERS = (
+    Parameter("system-version", "canonical", "Version of a system where none is stated: url|version.", repeats=True),
+    Parameter("check-system-version", "canonical", "Version of a system that must answer.", repeats=True),
+    Parameter("force-system-version", "canonical", "Version of a system, whatever is stated.", repeats=True),
+    Parameter(
+        "default-valueset-version",
+        "canonical",
+        "Version of an import where none is stated.",
+        repeats=True,
+        versions=(),
+    ),
+    Parameter(
+        "check-valueset-version",
+        "canonical",
+        "Version of an import that must answer.",
+        repeats=True,
+        versions=(),
+    ),
+    Parameter(
+        "force-valueset-version",
+        "canonical",
+        "Version of an import, whatever is stated.",
+        repeats=True,
+        versions=(),
+    ),
+)
+
+SCOPE_PARAMETERS = (
+    Parameter(
+        "tx-resource",
+        "resource",
+        "Resources for this request only, over the stored ones. May repeat.",
+        repeats=True,
+        versions=(),
+    ),
+    Parameter("cache-id", "id", "A cache of request resources, started by $cache-control.", versions=()),
+    *VERSION_PARAMETERS,
+    Parameter(
+        "diagnostics",
+        "boolean",
+        "Ask for diagnostics.",
+        versions=(),
+        ignored="the answer always says where it came from",
+    ),
+    Parameter("no-cache", "boolean", "Answer afresh.", versions=(), ignored="no answer is kept"),
+)
+
+
+def coding_of(stated: Json) -> Coding:
+    """A Coding from its JSON."""
+    return Coding(stated.get("system"), stated.get("code"), stated.get("version"), stated.get("display"))
+
+
+def inline_code_system(request: Request, name: str) -> CodeSystemProvider | None:
+    """The CodeSystem that came in a parameter, with the supplements that apply."""
+    stated = request.arguments.get(name)
+    if stated is None:
+        return None
+    if not isinstance(stated, dict) or stated.get("resourceType") != "CodeSystem":
+        kind = stated.get("resourceType") if isinstance(stated, dict) else type(stated).__name__
+        raise Invalid(issue("OWN_WRONG_TYPE", name, "a CodeSystem resource", kind, at=name))
+    return request.scope.supplemented(resources.code_system(stated))
+
+
+def named_value_set(request: Request) -> ValueSet:
+    """The value set of a request: inline, by url and version, by context, or the instance; raises NotFound."""
+    arguments, scope = request.arguments, request.scope
+    if request.target is not None:
+        return resources.value_set(request.target)
+    stated = arguments.get("valueSet")
+    if stated is not None:
+        if not isinstance(stated, dict) or stated.get("resourceType") != "ValueSet":
+            kind = stated.get("resourceType") if isinstance(stated, dict) else type(stated).__name__
+            raise Invalid(issue("OWN_WRONG_TYPE", "valueSet", "a ValueSet resource", kind, at="valueSet"))
+        return resources.value_set(stated)
+    url = arguments.get("url")
+    if url is None:
+        raise Invalid(
+            issue("OWN_MISSING_PARAMETER", "url", "name a value set with url, or send it as valueSet", at="url")
+        )
+    canonical = Canonical.parse(url)
+    version = arguments.get("valueSetVersion") or canonical.version
+    version = scope.versions.choose(canonical.url, version).version
+    found = scope.catalog.value_set(canonical.url, version)
+    if found is None:
+        raise NotFound(issue("Unable_to_resolve_value_Set_", Canonical(canonical.url, version)))
+    return found
+
+
+def restated(scope: Scope, arguments: Arguments) -> Scope:
+    """The scope with what ``arguments`` say about versions, language, supplements and date."""
+    stated = [(name, value) for name in PARAMETERS for value in arguments.all(name)]
+    return replace(
+        scope,
+        versions=VersionPolicy.parse(stated),
+        languages=Languages.parse(arguments.get("displayLanguage")),
+        supplements=arguments.all("useSupplement"),
+        on=arguments.get("date"),
+    )
+
+
+ACCUMULATING = frozenset((*PARAMETERS, "property", "designation", "useSupplement"))
+
+
+def defaulted(request: Request, value_set: ValueSet) -> Request:
+    """The request with the expansion parameters of the value set behind the client's own; what may repeat is added."""
+    own = [
+        Given(name, next(iter(value.values())))
+        for name, value in value_set.defaults
+        if name not in request.arguments or name in ACCUMULATING
+    ]
+    if not own:
+        return request
+    arguments = read(request.operation, [*request.arguments.given, *own])
+    return replace(request, arguments=arguments, scope=restated(request.scope, arguments))
+
+
+def reading_languages(scope: Scope, value_set: ValueSet | None) -> Scope:
+    """The scope with the languages to read in: displayLanguage, else the reader's, else the value set's own."""
+    languages = scope.languages or scope.reader
+    if not languages and value_set is not None and value_set.info.language:
+        languages = Languages.parse(value_set.info.language)
+    return replace(scope, languages=languages)
+
+
+def match_of(request: Request) -> bool | None:
+    """``versionsMatch``, where the client or the value set states it."""
+    stated: bool | None = request.arguments.get("versionsMatch")
+    return stated

@@ -1,0 +1,383 @@
+"""$validate-code on CodeSystem and ValueSet, one coded value at a time.
+
+https://hl7.org/fhir/R5/valueset-operation-validate-code.html,
+https://hl7.org/fhir/R5/codesystem-operation-validate-code.html, https://hl7.org/fhir/uv/tx-ecosystem
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from terminology import suggestions
+from terminology.expansion import Trail, members
+from terminology.issues import Invalid, NotFound, Refusal, issue
+from terminology.issues import text as text_of
+from terminology.model import CodeSystemProvider, Coding, Issue, Json, ValueSet
+from terminology.operation import Operation, Parameter
+from terminology.operations.shared import (
+    SCOPE_PARAMETERS,
+    SUPPLEMENTS,
+    coding_of,
+    defaulted,
+    inline_code_system,
+    match_of,
+    named_value_set,
+    reading_languages,
+)
+from terminology.request import Request
+from terminology.resolution import prepare, unknown_name, unknown_system
+from terminology.validation import Mode, Rules, Validation, combined, validate, whole_system
+from terminology.wire.outcomes import operation_outcome
+from terminology.wire.values import parameter, parameters, resource
+
+Coded = tuple[list[Coding], Mode, Json | None]
+
+
+def coded_value(request: Request, system: str) -> Coded:
+    """What is to be judged: codeableConcept, coding, or code with the system named by the parameter ``system``."""
+    arguments = request.arguments
+    if "codeableConcept" in arguments:
+        concept = arguments["codeableConcept"]
+        return [coding_of(entry) for entry in concept.get("coding", [])], "codeableConcept", concept
+    if "coding" in arguments:
+        return [coding_of(arguments["coding"])], "coding", None
+    version = arguments.get("systemVersion") if system == "system" else arguments.get("version")
+    stated = arguments.get(system) or arguments.get("system")
+    if not arguments.get("code") or not (stated or arguments.flag("inferSystem") or request.target):
+        raise Invalid(issue("OWN_NO_CODE"))
+    url, _, pinned = (stated or "").partition("|")
+    coding = Coding(url or None, arguments["code"], version or pinned or None, arguments.get("display"))
+    return [coding], "code", None
+
+
+def run_value_set(request: Request) -> Validation:
+    """Is the coded value in the value set."""
+    value_set = named_value_set(request)
+    request = defaulted(request, value_set)
+    codings, mode, concept = coded_value(request, "system")
+    scope = reading_languages(_strictness(request).scope, value_set)
+    request = replace(request, scope=scope)
+    try:
+        scope = prepare(value_set, scope)
+    except NotFound as refused:
+        if any(found.message_id == "VALUESET_SUPPLEMENT_MISSING" for found in refused.issues):
+            raise
+        return _unprepared(refused, codings, mode, concept, request)
+    request = replace(request, scope=scope)
+    codings, reasons = _inferred(codings, mode, value_set, request)
+    if reasons:
+        return _not_inferred(codings, reasons, value_set, request)
+    rules = Rules(_lenient(request), match=match_of(request))
+    judged = validate(codings, mode, value_set, scope, rules)
+    return combined(judged, mode, value_set, scope, rules, concept)
+
+
+def _strictness(request: Request) -> Request:
+    arguments = request.arguments
+    scope = replace(
+        request.scope,
+        abstract=arguments.flag("abstract", True),
+        active_only=arguments.flag("activeOnly"),
+        membership_only=arguments.flag("valueset-membership-only") or _mode(request) == "NO_MEMBERSHIP_DETAIL",
+    )
+    return replace(request, scope=scope)
+
+
+def _mode(request: Request) -> str:
+    mode: str = request.arguments.get("mode") or request.arguments.get("valueSetMode") or ""
+    return mode
+
+
+def _lenient(request: Request) -> bool:
+    return request.arguments.flag("lenient-display-validation") or _mode(request) == "lenient-display-validation"
+
+
+def _unprepared(
+    refused: Refusal, codings: list[Coding], mode: Mode, concept: Json | None, request: Request
+) -> Validation:
+    """A value set that depends on what is not here: nothing can be in it, and the answer says why."""
+    first = codings[0] if codings and mode != "codeableConcept" else Coding()
+    provider = request.scope.provider(first.system, first.version) if first.system else None
+    languages = request.scope.reader.primary
+    return Validation(
+        result=False,
+        code=first.code,
+        system=first.system,
+        version=first.version or (provider.info.canonical.version if provider else None),
+        issues=refused.issues,
+        messages=tuple(sorted(text_of(found, languages) for found in refused.issues)),
+        codeable_concept=concept,
+    )
+
+
+def _inferred(
+    codings: list[Coding], mode: Mode, value_set: ValueSet, request: Request
+) -> tuple[list[Coding], tuple[Issue, ...]]:
+    """The codings with the system that ``inferSystem`` asks to find; it is defined for a bare code only."""
+    if mode != "code" or codings[0].system or not request.arguments.flag("inferSystem"):
+        return codings, ()
+    code = codings[0].code
+    found = {m.canonical.url for m in members(value_set, request.scope, Trail()) if m.concept.code == code}
+    if len(found) == 1:
+        return [replace(codings[0], system=found.pop())], ()
+    if not found:
+        return codings, (issue("UNABLE_TO_INFER_CODESYSTEM", code, value_set.info, at="code"),)
+    listed = ",".join(sorted(found))
+    message = "Unable_to_resolve_system__value_set_has_multiple_matches"
+    return codings, (issue(message, code, value_set.info, listed, at="code"),)
+
+
+def _not_inferred(
+    codings: list[Coding], reasons: tuple[Issue, ...], value_set: ValueSet, request: Request
+) -> Validation:
+    display = f" ('{codings[0].display}')" if codings[0].display else ""
+    named = f"{codings[0]}{display}"
+    said = issue("None_of_the_provided_codes_are_in_the_value_set_one", named, value_set.info, at="code")
+    issues = (*reasons, said)
+    texts = sorted(text_of(found, request.scope.reader.primary) for found in issues)
+    return Validation(False, codings[0].code, issues=issues, messages=tuple(texts))
+
+
+# --- against a code system ------------------------------------------------------------------------------------
+
+
+def run_code_system(request: Request) -> Validation:
+    """Is the coded value a right one of its code system."""
+    codings, mode, concept = coded_value(request, "url")
+    request = _strictness(request)
+    request = replace(request, scope=reading_languages(request.scope, None))
+    provider = _provider(request, codings, mode)
+    if isinstance(provider, Validation):
+        return replace(provider, codeable_concept=concept)
+    url = provider.info.canonical.url
+    if mode == "code" and not codings[0].system:
+        codings = [replace(codings[0], system=url)]
+    if mode == "code":
+        codings = [replace(codings[0], version=None)]
+    value_set = whole_system(provider)
+    scope = request.scope
+    if "codeSystem" in request.arguments or request.target is not None:
+        sent = request.arguments.get("codeSystem") or request.target
+        from terminology.resources import layer  # noqa: PLC0415
+
+        scope = replace(scope, catalog=layer([sent], scope.fhir).over(scope.catalog), guests=scope.guests + 1)
+    scope = prepare(value_set, scope)
+    rules = Rules(_lenient(request), of_code_system=True)
+    judged = validate(codings, mode, value_set, scope, rules)
+    return combined(judged, mode, value_set, scope, rules, concept)
+
+
+def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
+    arguments, scope = request.arguments, request.scope
+    if request.target is not None:
+        from terminology.resources import code_system  # noqa: PLC0415
+
+        return scope.supplemented(code_system(request.target))
+    if inline := inline_code_system(request, "codeSystem"):
+        return inline
+    first = codings[0] if codings else Coding()
+    url = (arguments.get("url") or arguments.get("system") or first.system or "").partition("|")[0]
+    if not url:
+        return _refused([issue("Coding_has_no_system__cannot_validate")], first, mode, request)
+    stated = arguments.get("version") or first.version
+    version = scope.versions.choose(url, stated).version
+    provider = scope.provider(url, version)
+    if provider is not None:
+        return provider
+    place = {
+        "code": "system",
+        "coding": "Coding.system",
+        "codeableConcept": "CodeableConcept.coding[0].system",
+    }[mode]
+    return _refused(
+        _unknown(Coding(url, first.code, version), place, request),
+        replace(first, system=url),
+        mode,
+        request,
+        version,
+    )
+
+
+def _unknown(coding: Coding, place: str, request: Request) -> list[Issue]:
+    scope, url = request.scope, coding.system or ""
+    if scope.catalog.value_set(url) is not None:
+        return [issue("Terminology_TX_System_ValueSet2", url, at=place)]
+    for supplement in scope.catalog.all_supplements():
+        if supplement.info.canonical.url == url:
+            return [issue("CODESYSTEM_CS_NO_SUPPLEMENT", supplement.info.canonical, at=place)]
+    said = unknown_system(url, coding.version, scope).at(place)
+    if hint := suggestions.unknown_system(coding, scope):
+        said = replace(said, diagnostics=hint[0], suggestion=hint[1])
+    relative = [] if ":" in url.split("/", 1)[0] else [issue("Terminology_TX_System_Relative", at=place)]
+    return [*relative, said]
+
+
+def _refused(
+    issues: list[Issue], coding: Coding, mode: Mode, request: Request, version: str | None = None
+) -> Validation:
+    unknown = any(found.message_id.startswith("UNKNOWN_CODESYSTEM") for found in issues)
+    name = unknown_name(coding.system or "", version, request.scope)
+    shown = coding if mode != "codeableConcept" else Coding()
+    texts = sorted(text_of(found, request.scope.reader.primary) for found in issues)
+    return Validation(
+        False,
+        code=shown.code,
+        system=shown.system,
+        version=shown.version,
+        issues=tuple(issues),
+        messages=tuple(texts),
+        unknown_systems=(name,) if unknown else (),
+    )
+
+
+# --- the answer -----------------------------------------------------------------------------------------------
+
+
+def respond(outcome: Validation, request: Request) -> Json:
+    """Parameters with result, what was judged, and the issues."""
+    unknown = "x-caused-by-unknown-system" if outcome.caused_by_unknown_system else "x-unknown-system"
+    issues = operation_outcome(outcome.issues, request.scope.reader) if outcome.issues else None
+    return parameters(
+        (
+            parameter("result", "Boolean", outcome.result),
+            parameter("code", "Code", _sayable(outcome.code)),
+            parameter("system", "Uri", outcome.system),
+            parameter("version", "String", outcome.version),
+            parameter("display", "String", outcome.display),
+            parameter("message", "String", outcome.message),
+            parameter("codeableConcept", "CodeableConcept", outcome.codeable_concept),
+            parameter("inactive", "Boolean", outcome.inactive or None),
+            parameter("status", "Code", outcome.status),
+            parameter("normalized-code", "Code", outcome.normalized_code),
+            *(parameter(unknown, "Canonical", name) for name in outcome.unknown_systems),
+            resource("issues", issues),
+            parameter("diagnostics", "String", _sources(outcome)),
+        )
+    )
+
+
+def _sayable(code: str | None) -> str | None:
+    """A code that the datatype forbids (a stray blank) is not echoed as code; the issues quote it."""
+    return code if code and code == " ".join(code.split()) else None
+
+
+def _sources(outcome: Validation) -> str | None:
+    return f"Answered from {', '.join(outcome.sources)}" if outcome.sources else None
+
+
+_CODED = (
+    Parameter("code", "code", "The code to judge."),
+    Parameter("display", "string", "The display to judge with the code."),
+    Parameter("coding", "Coding", "The coded value as a Coding."),
+    Parameter("codeableConcept", "CodeableConcept", "The coded value as a CodeableConcept."),
+    Parameter("date", "dateTime", "The day on which the code must be valid."),
+    Parameter("abstract", "boolean", "False: abstract codes are not allowed. Default true."),
+    Parameter("displayLanguage", "code", "The language that displays are judged in."),
+    Parameter(
+        "lenient-display-validation",
+        "boolean",
+        "True: a wrong display is a warning, not an error.",
+        versions=(),
+    ),
+    Parameter("activeOnly", "boolean", "True: inactive codes are not valid.", versions=()),
+    Parameter("valueset-membership-only", "boolean", "True: say only whether the code is in, not why.", versions=()),
+    Parameter("mode", "string", "Another spelling of lenient-display-validation.", versions=()),
+    Parameter("valueSetMode", "string", "Which value set is meant.", versions=(), ignored="one value set is named"),
+    Parameter(
+        "default-to-latest-version",
+        "boolean",
+        "Use the latest version.",
+        versions=(),
+        ignored="it is the rule here",
+    ),
+    SUPPLEMENTS,
+    *SCOPE_PARAMETERS,
+)
+
+_OUTPUTS = (
+    Parameter("result", "boolean", "True when the coded value is right."),
+    Parameter("message", "string", "What is wrong, in words."),
+    Parameter("display", "string", "The display to use."),
+    Parameter("code", "code", "The code that was judged.", versions=("R5",)),
+    Parameter("system", "uri", "Its code system.", versions=("R5",)),
+    Parameter("version", "string", "The version that answered.", versions=("R5",)),
+    Parameter("codeableConcept", "CodeableConcept", "What was sent as codeableConcept.", versions=("R5",)),
+    Parameter("issues", "resource", "Every finding, as OperationOutcome.", versions=("R5",)),
+    Parameter("inactive", "boolean", "The concept is inactive.", versions=()),
+    Parameter("status", "code", "The status of the concept.", versions=()),
+    Parameter("normalized-code", "code", "The code as the code system writes it.", versions=()),
+    Parameter("x-unknown-system", "canonical", "The code's system is not known.", repeats=True, versions=()),
+    Parameter(
+        "x-caused-by-unknown-system",
+        "canonical",
+        "The result hangs on an unknown system.",
+        repeats=True,
+        versions=(),
+    ),
+    Parameter("diagnostics", "string", "The systems, versions and content modes that answered.", versions=()),
+)
+
+_ONE_VALUE = ("code", "coding", "codeableConcept")
+_LEVELS: dict[str, tuple[str, ...]] = {"R4": ("type", "instance"), "R5": ("type", "instance")}
+
+
+def _operation(
+    kind: str,
+    run: Callable[[Request], Validation],
+    own: tuple[Parameter, ...],
+    apart: tuple[tuple[str, ...], ...],
+) -> Operation:
+    return Operation(
+        name="validate-code",
+        resource=kind,
+        levels=_LEVELS,  # type: ignore[arg-type]
+        summary=f"Is a coded value right, judged against a {kind}.",
+        specification=f"http://hl7.org/fhir/OperationDefinition/{kind}-validate-code",
+        inputs=(*own, *_CODED),
+        outputs=_OUTPUTS,
+        run=run,
+        respond=respond,
+        scope=(kind, "CodeSystem") if kind != "CodeSystem" else (kind,),
+        contradictions=(_ONE_VALUE, *apart),
+    )
+
+
+CODE_SYSTEM = _operation(
+    "CodeSystem",
+    run_code_system,
+    (
+        Parameter("url", "uri", "The code system."),
+        Parameter("system", "uri", "Another spelling of url.", versions=()),
+        Parameter("codeSystem", "resource", "A CodeSystem to judge against, in place of url."),
+        Parameter("version", "string", "The version of the code system."),
+        Parameter("inferSystem", "boolean", "Find the system.", versions=(), ignored="the system is named"),
+    ),
+    (("url", "codeSystem"), ("url", "system")),
+)
+
+VALUE_SET = _operation(
+    "ValueSet",
+    run_value_set,
+    (
+        Parameter("url", "uri", "The value set."),
+        Parameter(
+            "context",
+            "uri",
+            "The element that the code stands in.",
+            ignored="no structure definitions are held here",
+        ),
+        Parameter("valueSet", "resource", "A ValueSet to judge against, in place of url."),
+        Parameter("valueSetVersion", "string", "The version of the value set."),
+        Parameter("system", "uri", "The code system of code."),
+        Parameter("systemVersion", "string", "The version of that code system."),
+        Parameter(
+            "inferSystem",
+            "boolean",
+            "True: find the system of a bare code in the value set.",
+            versions=("R5",),
+        ),
+        Parameter("versionsMatch", "boolean", "True: versions of one system count as the same.", versions=()),
+    ),
+    (("url", "valueSet"),),
+)

@@ -1,0 +1,271 @@
+"""Turns what a client sent (a query string or a Parameters resource) into typed arguments of one operation.
+
+One marshmallow schema per operation, made once. A value of any ``value[x]`` is taken for a primitive parameter
+(clients send ``code`` as valueString); a parameter that may not repeat is refused when it does; an unknown one is
+ignored, and refused under ``Prefer: handling=strict`` with the nearest known name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from terminology.issues import Invalid, issue
+from terminology.model import Issue, Json
+from terminology.operation import Operation, Parameter
+
+MAX_ENTRIES = 1000
+LONGEST = {
+    "code": 1024,
+    "id": 64,
+    "uri": 2048,
+    "url": 2048,
+    "canonical": 2048,
+    "string": 65_536,
+    "dateTime": 64,
+}
+LONGEST_BY_NAME = {"filter": 256}
+DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One parameter as it came: ``type`` is the suffix of ``value[x]``, ``resource``, ``part`` or None (a query)."""
+
+    name: str
+    value: Any
+    type: str | None = None
+
+
+class Arguments(Mapping[str, Any]):
+    """Typed arguments by parameter name; a repeating parameter holds a tuple. Absent ones are absent."""
+
+    __slots__ = ("_given", "_values")
+
+    def __init__(self, values: Mapping[str, Any], given: Sequence[Given] = ()) -> None:
+        self._values = dict(values)
+        self._given = tuple(given)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def given(self) -> tuple[Given, ...]:
+        """What came, as it came, in order."""
+        return self._given
+
+    def all(self, name: str) -> tuple[Any, ...]:
+        """The values of a repeating parameter, empty when it is absent."""
+        values: tuple[Any, ...] = self._values.get(name, ())
+        return values
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        return bool(self._values.get(name, default))
+
+
+def from_query(pairs: Iterable[tuple[str, str]]) -> list[Given]:
+    """Query parameters; those whose name starts with ``_`` belong to the exchange, not to the operation."""
+    return [Given(name, value) for name, value in pairs if not name.startswith("_")]
+
+
+def from_parameters(resource: Json) -> list[Given]:
+    """The entries of a Parameters resource, read leniently. Raises Invalid for what is no Parameters."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
+        named = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
+        raise Invalid(issue("OWN_WRONG_RESOURCE", "Parameters", named or "one without resourceType"))
+    entries = resource.get("parameter", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Invalid(issue("OWN_MALFORMED_BODY", "Parameters.parameter must be a list of objects"))
+    if len(entries) > MAX_ENTRIES:
+        raise Invalid(issue("OWN_TOO_MANY", "Parameters.parameter", MAX_ENTRIES, "none: this limit is fixed"))
+    return [_entry(entry, index) for index, entry in enumerate(entries)]
+
+
+def _entry(entry: Json, index: int) -> Given:
+    name = entry.get("name")
+    if not isinstance(name, str) or not name:
+        raise Invalid(issue("OWN_MALFORMED_BODY", f"Parameters.parameter[{index}] has no name"))
+    if "resource" in entry:
+        return Given(name, entry["resource"], "resource")
+    for key, value in entry.items():
+        if key.startswith("value"):
+            return Given(name, value, key[5:])
+    if "part" in entry:
+        return Given(name, entry["part"], "part")
+    return Given(name, None, "empty")
+
+
+def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) -> Arguments:
+    """Arguments of ``operation``; raises Invalid with every reason at once."""
+    known: dict[str, list[Given]] = {}
+    reasons: list[Issue] = []
+    for entry in given:
+        parameter = operation.parameter(entry.name)
+        if parameter is None:
+            if strict:
+                reasons.append(_unknown(operation, entry.name))
+            continue
+        known.setdefault(parameter.name, []).append(entry)
+    values: dict[str, Any] = {}
+    for name, entries in known.items():
+        parameter = operation.parameter(name)
+        assert parameter is not None
+        if len(entries) > 1 and not parameter.repeats:
+            reasons.append(issue("OWN_REPEATED_PARAMETER", name, len(entries), at=name))
+        else:
+            values[name] = [entry.value for entry in entries] if parameter.repeats else entries[0].value
+    reasons += _contradictions(operation, values)
+    loaded: Mapping[str, Any] = {}
+    try:
+        loaded = _schema(operation).load(values)
+    except ValidationError as refused:
+        reasons += _reasons(operation, refused, values)
+    if reasons:
+        raise Invalid(*reasons)
+    return Arguments({k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}, given)
+
+
+def _unknown(operation: Operation, name: str) -> Issue:
+    near = difflib.get_close_matches(name, [parameter.name for parameter in operation.inputs], 1, 0.5)
+    hint = f". Did you mean '{near[0]}'?" if near else ""
+    return issue("OWN_UNKNOWN_PARAMETER", name, operation.name, hint, at=name)
+
+
+def _contradictions(operation: Operation, values: Mapping[str, Any]) -> list[Issue]:
+    found = []
+    for names in operation.contradictions:
+        sent = [name for name in names if name in values]
+        if len(sent) > 1:
+            both = " and ".join(sent)
+            found.append(
+                issue("OWN_CONTRADICTORY_PARAMETERS", ", ".join(names), f"{both} came together. Leave one out")
+            )
+    return found
+
+
+def _reasons(operation: Operation, refused: ValidationError, values: Mapping[str, Any]) -> list[Issue]:
+    reasons = []
+    for name, messages in refused.normalized_messages().items():
+        said: Any = messages
+        while isinstance(said, dict):
+            said = next(iter(said.values()))
+        reason = said[0] if isinstance(said, list) else said
+        if isinstance(reason, Issue):
+            reasons.append(reason)
+        else:
+            parameter = operation.parameter(name)
+            kind = parameter.type if parameter else "another type"
+            reasons.append(issue("OWN_WRONG_TYPE", name, f"a {kind}", _shown(values.get(name)), at=name))
+    return reasons
+
+
+def _shown(value: Any) -> str:
+    text = repr(value[0] if isinstance(value, list) and len(value) == 1 else value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+# --- fields ------------------------------------------------------------------------------------------------
+
+
+class _Text(fields.Field[str]):
+    """A primitive that travels as text."""
+
+    def __init__(self, parameter: Parameter, **options: Any) -> None:
+        super().__init__(**options)
+        self.parameter = parameter
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+        name, kind = self.parameter.name, self.parameter.type
+        if not isinstance(value, str) or not value:
+            raise ValidationError([issue("OWN_WRONG_TYPE", name, f"a non-empty {kind}", _shown(value), at=name)])
+        limit = LONGEST_BY_NAME.get(name, LONGEST.get(kind, 65_536))
+        if len(value) > limit:
+            raise ValidationError([issue("OWN_TOO_LONG", name, limit, at=name)])
+        if kind in ("date", "dateTime") and not DATE.fullmatch(value):
+            raise ValidationError([issue("OWN_WRONG_TYPE", name, "a date such as 2012-01-31", _shown(value), at=name)])
+        return value
+
+
+class _Boolean(fields.Field[bool]):
+    """``true`` or ``false``, as JSON boolean or as text; 1 and ``yes`` are refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if value in ("true", "false") and isinstance(value, str):
+            return value == "true"
+        raise ValidationError([issue("OWN_WRONG_TYPE", attr, "true or false", _shown(value), at=attr)])
+
+
+class _Integer(fields.Field[int]):
+    """A whole number, as JSON number or as text; never negative unless the parameter says so."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,10}", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**31 - 1:
+            raise ValidationError([issue("OWN_WRONG_TYPE", attr, "a whole number", _shown(value), at=attr)])
+        if value < 0:
+            raise ValidationError([issue("OWN_NEGATIVE", attr, value, at=attr)])
+        return value
+
+
+class _Complex(fields.Field[Json]):
+    """A complex datatype or a resource: an object, looked into by the operation."""
+
+    def __init__(self, parameter: Parameter, **options: Any) -> None:
+        super().__init__(**options)
+        self.parameter = parameter
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Json:
+        name, kind = self.parameter.name, self.parameter.type
+        if kind in ("Coding", "CodeableConcept") and isinstance(value, dict):
+            for reason in _coded(name, kind, value):
+                raise ValidationError([reason])
+            return value
+        if kind not in ("Coding", "CodeableConcept") and isinstance(value, (dict, list)):
+            return value  # type: ignore[return-value]
+        raise ValidationError([issue("OWN_WRONG_TYPE", name, f"a {kind}", _shown(value), at=name)])
+
+
+def _coded(name: str, kind: str, value: Json) -> Iterator[Issue]:
+    codings = value.get("coding", []) if kind == "CodeableConcept" else [value]
+    if not isinstance(codings, list) or not all(isinstance(coding, dict) for coding in codings):
+        yield issue("OWN_WRONG_TYPE", f"{name}.coding", "a list of Coding", _shown(codings), at=name)
+        return
+    for coding in codings:
+        for part in ("system", "version", "code", "display"):
+            held = coding.get(part)
+            if held is not None and not isinstance(held, str):
+                yield issue("OWN_WRONG_TYPE", f"{name}.{part}", "text", _shown(held), at=name)
+            elif held is not None and len(held) > LONGEST.get(part, 4096):
+                yield issue("OWN_TOO_LONG", f"{name}.{part}", LONGEST.get(part, 4096), at=name)
+
+
+def _field(parameter: Parameter) -> fields.Field[Any]:
+    if parameter.type == "boolean":
+        return _Boolean()
+    if parameter.type in ("integer", "positiveInt", "unsignedInt"):
+        return _Integer()
+    if parameter.type[0].isupper() or parameter.type in ("resource", "part"):
+        return _Complex(parameter)
+    return _Text(parameter)
+
+
+@cache
+def _schema(operation: Operation) -> Schema:
+    members = {p.name: fields.List(_field(p)) if p.repeats else _field(p) for p in operation.inputs}
+    made = Schema.from_dict(members, name=f"{operation.resource or 'System'}_{operation.name}")  # type: ignore[arg-type]
+    return made(unknown=EXCLUDE)

@@ -1,0 +1,102 @@
+"""A code system with supplements over it: what they add is there for every reader, and says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from terminology.model import (
+    CodeSystemInfo,
+    CodeSystemProvider,
+    Concept,
+    Miss,
+    Property,
+    Query,
+    Selection,
+    Subsumption,
+    Supplement,
+    Tree,
+)
+from terminology.providers.filters import predicate, textual
+
+
+def supplemented(provider: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> Supplemented:
+    """The provider with supplements applied, in order (https://hl7.org/fhir/codesystem.html#supplements)."""
+    return Supplemented(provider, supplements)
+
+
+class Supplemented:
+    """Decorates what the base finds. Filters and texts that only a supplement can answer are judged here."""
+
+    def __init__(self, base: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> None:
+        self.base = base
+        self.supplements = supplements
+        added = [declared for supplement in supplements for declared in supplement.properties]
+        known = {declared.code for declared in base.info.properties}
+        extra = tuple(declared for declared in added if declared.code not in known)
+        self._added = frozenset(name for declared in added for name in (declared.code, declared.uri) if name)
+        self._info = replace(base.info, properties=base.info.properties + extra)
+
+    @property
+    def info(self) -> CodeSystemInfo:
+        return self._info
+
+    def find(self, code: str) -> Concept | Miss:
+        found = self.base.find(code)
+        return self._decorated(found) if isinstance(found, Concept) else found
+
+    def select(self, query: Query) -> Selection:
+        later = tuple(stated for stated in query.filters if stated.property in self._added)
+        sooner = tuple(stated for stated in query.filters if stated not in later)
+        text = query.text if self._has_names else None
+        asked = replace(query, filters=sooner, text=None if text else query.text, active_only=False)
+        selection = self.base.select(asked)
+        tests = [predicate(stated, self) for stated in later]
+        if text:
+            tests.append(textual(text))
+        if query.active_only:
+            tests.append(lambda concept: not concept.inactive)
+        concepts = (c for c in map(self._decorated, selection) if all(test(c) for test in tests))
+        return replace(selection, concepts=concepts, total=None if tests else selection.total)
+
+    @property
+    def _has_names(self) -> bool:
+        return any(addition.designations for s in self.supplements for addition in s.additions.values())
+
+    def subsumes(self, a: str, b: str) -> Subsumption | None:
+        return self.base.subsumes(a, b)
+
+    def parents(self, code: str) -> tuple[str, ...]:
+        return self.base.parents(code) if isinstance(self.base, Tree) else ()
+
+    def children(self, code: str) -> tuple[str, ...]:
+        return self.base.children(code) if isinstance(self.base, Tree) else ()
+
+    def ancestors(self, code: str) -> frozenset[str]:
+        return self.base.ancestors(code) if isinstance(self.base, Tree) else frozenset()
+
+    def _decorated(self, concept: Concept) -> Concept:
+        additions = list(self._additions(concept.code))
+        if not additions:
+            return concept
+        return replace(
+            concept,
+            definition=concept.definition or next((a.definition for a in additions if a.definition), None),
+            designations=concept.designations + tuple(d for a in additions for d in a.designations),
+            properties=concept.properties + tuple(_new(concept, additions)),
+            extensions=concept.extensions + tuple(e for a in additions for e in a.extensions),
+            valid_from=concept.valid_from or next((a.valid_from for a in additions if a.valid_from), None),
+            valid_to=concept.valid_to or next((a.valid_to for a in additions if a.valid_to), None),
+        )
+
+    def _additions(self, code: str) -> Iterator[Concept]:
+        for supplement in self.supplements:
+            addition = supplement.additions.get(code)
+            if addition is not None:
+                yield addition
+
+
+def _new(concept: Concept, additions: list[Concept]) -> Iterator[Property]:
+    """The properties that supplements add; what the code system says already is not said again."""
+    known = [(held.code, held.value) for held in concept.properties]
+    yield from (p for a in additions for p in a.properties if (p.code, p.value) not in known)

@@ -1,0 +1,34 @@
+"""A call of an operation, typed: the parameters, the scope, and what surrounds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from terminology.catalog import Scope
+from terminology.model import FhirVersion, Json
+from terminology.operation import Level, Operation
+from terminology.parameters import Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What surrounds the parameters of a call: FHIR version, level, and the headers that matter to an answer."""
+
+    fhir: FhirVersion = "R5"
+    level: Level = "type"
+    identity: str | None = None
+    accept_language: str | None = None
+    strict: bool = False
+    cache_id: str | None = None
+    threshold: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A typed request: what ``Operation.run`` gets. ``target`` is the resource of an instance-level call (R5 form)."""
+
+    arguments: Arguments
+    scope: Scope
+    operation: Operation
+    level: Level = "type"
+    target: Json | None = None

@@ -1,0 +1,198 @@
+"""One terminology service: content, settings, and the call of an operation. Flask is imported only by ``init_app``.
+
+``Terminology`` is both the Flask extension and the function API. It keeps nothing about an app on itself: what an app
+uses lives in ``app.extensions["terminology"]`` as a ``State``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from terminology import parameters, resources
+from terminology.catalog import Catalog, Limits, Scope
+from terminology.discovery import published
+from terminology.issues import Invalid, NotFound, issue
+from terminology.languages import Languages
+from terminology.model import FhirVersion, Json
+from terminology.operation import Operation
+from terminology.operations import BY_NAME
+from terminology.operations.expand import Expansion
+from terminology.operations.lookup import Lookup
+from terminology.operations.shared import restated
+from terminology.operations.subsumes import Subsumed
+from terminology.operations.translate import Translation
+from terminology.operations.validate_code import Validation
+from terminology.parameters import Arguments, Given
+from terminology.providers.supplemented import supplemented
+from terminology.request import Exchange, Request
+from terminology.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class State:
+    """Content and settings of one service; what a Flask app keeps in ``extensions["terminology"]``."""
+
+    def __init__(self, settings: Settings, catalogs: Mapping[FhirVersion, Catalog] | None = None) -> None:
+        self.settings = settings
+        self._catalogs: dict[FhirVersion, Catalog] = dict(catalogs or {})
+
+    def catalog(self, fhir: FhirVersion) -> Catalog:
+        """The content as a reader of that FHIR version sees it."""
+        if fhir not in self._catalogs:
+            self._catalogs[fhir] = published(self.settings, fhir)
+        return self._catalogs[fhir]
+
+    def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
+        """The answer to a call, in R5 form; raises Refusal."""
+        request = self.request(operation, given, exchange)
+        answer = operation.respond(operation.run(request), request)
+        return answer
+
+    def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Request:
+        """The typed request of a call; raises Refusal with every reason."""
+        arguments = parameters.read(operation, given, strict=exchange.strict)
+        scope = self.scope(arguments, exchange)
+        target = None
+        if exchange.level == "instance" and operation.resource and exchange.identity:
+            target = scope.catalog.find_resource(operation.resource, exchange.identity)
+            if target is None:
+                raise NotFound(issue("OWN_UNKNOWN_RESOURCE", operation.resource, exchange.identity))
+        return Request(arguments, scope, operation, exchange.level, target)
+
+    def scope(self, arguments: Arguments, exchange: Exchange) -> Scope:
+        """The Scope of one request: the catalog with the request's own resources over it, and its rules."""
+        catalog, guests = self.catalog(exchange.fhir), 0
+        sent = arguments.all("tx-resource")
+        if len(sent) > self.settings.resource_limit:
+            limit = self.settings.resource_limit
+            raise Invalid(issue("OWN_TOO_MANY", "tx-resource", limit, "resource_limit", at="tx-resource"))
+        if sent:
+            catalog, guests = resources.layer(sent, exchange.fhir).over(catalog), 1
+        scope = Scope(
+            catalog=catalog,
+            fhir=exchange.fhir,
+            reader=_lenient(exchange.accept_language),
+            default_supplements=tuple(self.settings.default_supplements),
+            limits=self._limits(exchange.threshold),
+            decorate=supplemented,
+            guests=guests,
+        )
+        return restated(scope, arguments)
+
+    def _limits(self, threshold: int | None) -> Limits:
+        held = self.settings
+        expansion = held.expansion_limit if threshold is None else min(threshold, held.expansion_limit)
+        return Limits(expansion=expansion, page=held.page_limit, batch=held.batch_limit)
+
+
+def _lenient(header: str | None) -> Languages:
+    try:
+        return Languages.parse(header)
+    except Invalid:
+        return Languages()
+
+
+class Terminology:
+    """The Flask extension and the function API.
+
+    >>> app = Flask(__name__)
+    >>> Terminology(app)                      # or Terminology().init_app(app, url_prefix="/fhir")
+
+    Without an app it answers functions; the content is loaded at the first call:
+
+    >>> print(Terminology().lookup("http://www.ama-assn.org/go/cpt", "38232"))
+    """
+
+    def __init__(self, app: Flask | None = None, *, content: Iterable[Any] = (), **settings: Any) -> None:
+        """``content``: resources (dicts), paths or providers beside the installed ones; ``settings``: see Settings."""
+        self._content = tuple(content)
+        self._stated = settings
+        self._own: State | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, url_prefix: str = "/fhir") -> None:
+        """Registers the FHIR endpoint under ``url_prefix``. Settings are read from ``app.config["TERMINOLOGY_*"]``."""
+        from terminology.server import register
+
+        settings = Settings.load(stated=self._stated, config=app.config)
+        register(app, State(settings, self._catalogs(settings)), url_prefix)
+
+    def _catalogs(self, settings: Settings) -> dict[FhirVersion, Catalog]:
+        if not self._content:
+            return {}
+        versions: tuple[FhirVersion, ...] = ("R4", "R5")
+        return {fhir: published(settings, fhir, self._content) for fhir in versions}
+
+    @property
+    def state(self) -> State:
+        """The content and settings of the function API."""
+        if self._own is None:
+            settings = Settings.load(stated=self._stated)
+            self._own = State(settings, self._catalogs(settings))
+        return self._own
+
+    # --- the function API ------------------------------------------------------------------------------------
+
+    def lookup(self, system: str, code: str, **options: Any) -> Lookup:
+        """What is known about a code. ``options`` are parameters of ``$lookup`` (``version``, ``display_language``,
+        ``property``, ``use_supplement``, ``date``). Raises Refusal for an unknown system or code."""
+        outcome: Lookup = self._run("CodeSystem", "lookup", system=system, code=code, **options)
+        return outcome
+
+    def validate_code(
+        self, code: str, system: str | None = None, *, value_set: str | None = None, **options: Any
+    ) -> Validation:
+        """Is the code right: in ``system``, and in ``value_set`` where one is named. A wrong code is an answer."""
+        outcome: Validation
+        if value_set is None:
+            outcome = self._run("CodeSystem", "validate-code", url=system, code=code, **options)
+        else:
+            outcome = self._run("ValueSet", "validate-code", url=value_set, system=system, code=code, **options)
+        return outcome
+
+    def expand(self, value_set: str, **options: Any) -> Expansion:
+        """The codes of a value set. ``options`` are parameters of ``$expand`` (``count``, ``offset``, ``filter``, …)."""
+        outcome: Expansion = self._run("ValueSet", "expand", url=value_set, **options)
+        return outcome
+
+    def subsumes(self, system: str, code_a: str, code_b: str, **options: Any) -> Subsumed:
+        """How ``code_a`` relates to ``code_b``."""
+        outcome: Subsumed = self._run("CodeSystem", "subsumes", system=system, codeA=code_a, codeB=code_b, **options)
+        return outcome
+
+    def translate(self, system: str, code: str, **options: Any) -> Translation:
+        """What a code is called elsewhere. ``options``: ``url`` (a map), ``target_system``, ``reverse``, …"""
+        outcome: Translation = self._run("ConceptMap", "translate", system=system, sourceCode=code, **options)
+        return outcome
+
+    def _run(self, resource: str, name: str, *, fhir: FhirVersion = "R5", **arguments: Any) -> Any:
+        operation = BY_NAME[resource, name]
+        given = [
+            Given(_parameter_name(operation, key), item)
+            for key, value in arguments.items()
+            if value is not None
+            for item in (value if isinstance(value, (list, tuple)) else (value,))
+        ]
+        request = self.state.request(operation, given, Exchange(fhir=fhir, strict=True))
+        return operation.run(request)
+
+
+def _parameter_name(operation: Operation, key: str) -> str:
+    """``display_language`` → ``displayLanguage``, ``system_version`` → ``system-version`` or ``systemVersion``."""
+    head, *tail = key.split("_")
+    camel = head + "".join(word.capitalize() for word in tail)
+    for name in (key, camel, key.replace("_", "-")):
+        if operation.parameter(name):
+            return name
+    return camel
+
+
+def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
+    """A Flask app that serves the installed content under ``/fhir``, for WSGI servers."""
+    from terminology.server import make_app
+
+    return make_app(Terminology(**dict(settings or {})))

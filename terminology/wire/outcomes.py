@@ -1,0 +1,43 @@
+"""Issues as OperationOutcome (https://hl7.org/fhir/operationoutcome.html), the same in every FHIR version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from terminology.issues import text
+from terminology.languages import Languages
+from terminology.model import SUGGESTED_CODING, Issue, Json
+
+MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
+TX_ISSUE_TYPE = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
+_VARIANTS = ("_one", "_other")
+
+
+def operation_outcome(issues: Iterable[Issue], languages: Languages = Languages()) -> Json:
+    """An OperationOutcome with one entry an issue, in order, its text in the reader's language."""
+    return {"resourceType": "OperationOutcome", "issue": [entry(found, languages) for found in issues]}
+
+
+def entry(found: Issue, languages: Languages = Languages()) -> Json:
+    """One ``OperationOutcome.issue``."""
+    extensions: list[Json] = [{"url": MESSAGE_ID, "valueString": message_id(found)}]
+    if found.suggestion:
+        extensions.append({"url": SUGGESTED_CODING, "valueCoding": found.suggestion.as_json()})
+    details: Json = {"text": text(found, languages.primary)}
+    if found.kind:
+        details = {"coding": [{"system": TX_ISSUE_TYPE, "code": found.kind}], **details}
+    made: Json = {"extension": extensions, "severity": found.severity, "code": found.code, "details": details}
+    if found.diagnostics:
+        made["diagnostics"] = found.diagnostics
+    if found.expression:
+        made["expression"] = [found.expression]
+        made["location"] = [found.expression]
+    return made
+
+
+def message_id(found: Issue) -> str:
+    """The id as it travels: variants of number are variants of one message."""
+    for ending in _VARIANTS:
+        if found.message_id.startswith("Display_Name") and found.message_id.endswith(ending):
+            return found.message_id.removesuffix(ending)
+    return found.message_id
