@@ -32,9 +32,7 @@ def _entries(asked: Asked, bundle: Json | None, limit: int) -> list[Json]:
     if bundle is None or kind != "Bundle":
         raise Invalid(issue("OWN_WRONG_RESOURCE", "Bundle", kind or "empty"))
     if asked.nested:
-        raise NotSupported(
-            issue("OWN_BUNDLE_TYPE", "a Bundle inside a batch", "Send its entries by themselves")
-        )
+        raise NotSupported(issue("OWN_BUNDLE_TYPE", "a Bundle inside a batch", "Send its entries by themselves"))
     if bundle.get("type") != "batch":
         remedy = "Send a Bundle of type batch"
         raise NotSupported(issue("OWN_BUNDLE_TYPE", f"a Bundle of type {bundle.get('type')!r:.40}", remedy))
@@ -53,9 +51,7 @@ def _wrong(entry: Json, index: int) -> list[Issue]:
     missing = [name for name in ("method", "url") if not isinstance(request.get(name), str)]
     if missing:
         named = " and ".join(f"request.{name}" for name in missing)
-        return [
-            issue("OWN_BUNDLE_ENTRY", index, f"{named} must be given", at=f"Bundle.entry[{index}].request")
-        ]
+        return [issue("OWN_BUNDLE_ENTRY", index, f"{named} must be given", at=f"Bundle.entry[{index}].request")]
     if not isinstance(entry.get("resource", {}), dict):
         return [issue("OWN_BUNDLE_ENTRY", index, "resource must be an object", at=f"Bundle.entry[{index}]")]
     return []

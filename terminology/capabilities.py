@@ -33,7 +33,6 @@ _FEATURES: tuple[tuple[str, str, str | bool], ...] = (
 )
 """In this order: HL7's tests compare it."""
 
-DEVIATION = f"{CANONICAL_BASE}/StructureDefinition/stated-deviation"
 TERMINOLOGY_SERVER = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
 FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
 MAIN_KINDS = ("CodeSystem", "ValueSet", "ConceptMap", "OperationDefinition")
@@ -42,9 +41,7 @@ PRODUCT = "Flask FHIR Terminology"
 DISTRIBUTION = "flask-fhir-terminology"
 
 _OPEN = {
-    "coding": [
-        {"system": f"{CANONICAL_BASE}/CodeSystem/security-service", "code": "none", "display": "None"}
-    ],
+    "coding": [{"system": f"{CANONICAL_BASE}/CodeSystem/security-service", "code": "none", "display": "None"}],
     "text": "This server asks for no identity. Put it behind a gateway where that is not wanted.",
 }
 _OPEN_EXPANSION = ("_limit", "_incomplete")
@@ -153,9 +150,7 @@ def _kinds(present: Sequence[str], operations: Sequence[Operation]) -> list[str]
 def _resource(
     kind: str, fhir: FhirVersion, operations: Sequence[Operation], parameters: Mapping[str, tuple[str, str]]
 ) -> Json:
-    named = [
-        _named(each) for each in operations if each.resource == kind and each.levels[fhir] != ("system",)
-    ]
+    named = [_named(each) for each in operations if each.resource == kind and each.levels[fhir] != ("system",)]
     made: Json = {"type": kind}
     if kind in (*MAIN_KINDS, *OTHER_KINDS):
         made["interaction"] = [{"code": "read"}, {"code": "search-type"}]
@@ -184,7 +179,6 @@ def terminology_capabilities(
     systems = [_code_system(catalog, url) for url in sorted(catalog.urls())]
     return {
         **_head("TerminologyCapabilities", "terminology-server", title),
-        "extension": [{"url": DEVIATION, "valueMarkdown": each} for each in stated],
         "description": "\n".join(("Stated deviations:", *(f"* {each}" for each in stated))),
         **({"codeSystem": systems} if systems else {}),
         "expansion": {
@@ -192,8 +186,7 @@ def terminology_capabilities(
             "paging": True,
             "incomplete": False,
             "parameter": [
-                {"name": each.name, "documentation": each.summary}
-                for each in sorted(inputs, key=lambda one: one.name)
+                {"name": each.name, "documentation": each.summary} for each in sorted(inputs, key=lambda one: one.name)
             ],
             "textFilter": "Codes and displays; every word must occur, whatever its case.",
         },

@@ -11,21 +11,15 @@ from terminology.operation import Operation, Parameter
 CHANGED = "2026-11-23"
 """The day on which statements and definitions last changed in form."""
 
-HL7 = "http://hl7.org/fhir/OperationDefinition/"
-_BY_HL7 = frozenset(
-    (
-        "CodeSystem-lookup",
-        "CodeSystem-validate-code",
-        "CodeSystem-subsumes",
-        "CodeSystem-find-matches",
-        "ValueSet-expand",
-        "ValueSet-validate-code",
-        "ConceptMap-translate",
-        "ConceptMap-closure",
-    )
-)
-_ELSEWHERE = {(None, "closure"): "ConceptMap-closure", ("Procedure", "validate"): "Resource-validate"}
-_WIDE = {"resource": "Resource", "part": "Element"}
+_TYPES = {
+    "resource": "Resource",
+    "part": "Element",
+    "valueSet": "ValueSet",
+    "codeSystem": "CodeSystem",
+    "conceptMap": "ConceptMap",
+    "issues": "OperationOutcome",
+}
+"""Types that the operation table leaves open: of a part, of any resource, and of the resources it calls by name."""
 
 
 def identity(operation: Operation) -> str:
@@ -33,25 +27,25 @@ def identity(operation: Operation) -> str:
     return f"{operation.resource}-{operation.name}" if operation.resource else operation.name
 
 
-def of_hl7(operation: Operation) -> str | None:
-    """The canonical of HL7's definition; None for operations of the terminology ecosystem and our own."""
-    name = _ELSEWHERE.get((operation.resource, operation.name), identity(operation))
-    return HL7 + name if name in _BY_HL7 or name == "Resource-validate" else None
+def own(operation: Operation) -> str:
+    """The canonical of our definition of an operation."""
+    return f"{CANONICAL_BASE}/OperationDefinition/{identity(operation)}"
 
 
 def canonical(operation: Operation) -> str:
     """The definition that a CapabilityStatement names: HL7's where there is one, else our own."""
-    return of_hl7(operation) or f"{CANONICAL_BASE}/OperationDefinition/{identity(operation)}"
+    stated = operation.specification
+    return stated if "/OperationDefinition/" in stated else own(operation)
 
 
 def definition(operation: Operation, fhir: FhirVersion) -> Json:
     """The OperationDefinition of an operation as this server takes it in that FHIR version (R5 form)."""
     levels = operation.levels[fhir]
-    base = of_hl7(operation)
+    base = canonical(operation)
     return {
         "resourceType": "OperationDefinition",
         "id": identity(operation),
-        "url": f"{CANONICAL_BASE}/OperationDefinition/{identity(operation)}",
+        "url": own(operation),
         "name": "".join(word.capitalize() for word in identity(operation).replace("-", " ").split()),
         "title": f"${operation.name}",
         "status": "active",
@@ -61,7 +55,7 @@ def definition(operation: Operation, fhir: FhirVersion) -> Json:
         "affectsState": operation.effect == "writes",
         "code": operation.name,
         "comment": f"Specification: {operation.specification}",
-        **({"base": base} if base else {}),
+        **({"base": base} if base != own(operation) else {}),
         **({"resource": [operation.resource]} if operation.resource else {}),
         "system": "system" in levels,
         "type": "type" in levels,
@@ -74,7 +68,9 @@ def definition(operation: Operation, fhir: FhirVersion) -> Json:
 
 
 def _parameter(parameter: Parameter, use: str) -> Json:
-    kind = _WIDE.get(parameter.type, parameter.type)
+    kind = parameter.type
+    if kind in ("resource", "part"):
+        kind = _TYPES.get(parameter.name, _TYPES[kind]) if kind == "resource" else _TYPES[kind]
     words = [parameter.summary]
     if parameter.ignored:
         words.append(f"Accepted without effect: {parameter.ignored}.")
@@ -86,5 +82,5 @@ def _parameter(parameter: Parameter, use: str) -> Json:
         "min": parameter.minimum or 0,
         "max": "*" if parameter.repeats else "1",
         "documentation": " ".join(words),
-        **({"type": kind} if kind else {}),
+        "type": kind,
     }

@@ -19,11 +19,11 @@ from functools import partial
 
 from terminology import bundles, search
 from terminology.capabilities import Statements
+from terminology.catalog import Catalog
 from terminology.definitions import definition
 from terminology.exchange import (
     Answer,
     Asked,
-    Exchange,
     HeaderTooLarge,
     Service,
     UrlTooLong,
@@ -45,9 +45,10 @@ from terminology.issues import (
 )
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Issue, Json
-from terminology.negotiation import FHIR_JSON, accepted, short
+from terminology.negotiation import FHIR_JSON, Medium, accepted, short
 from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
+from terminology.request import Exchange
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.r4 import from_r4, to_r4
@@ -88,12 +89,13 @@ class Endpoint:
         self.definitions = tuple(definition(each, fhir) for each in self.operations)
         self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS)
         self.routes = self._routes()
+        self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
     # --- routes --------------------------------------------------------------------------------------------
 
     def _routes(self) -> Mapping[str, Mapping[str, Handler]]:
         routes: dict[str, dict[str, Handler]] = {
-            "": {"POST": self._batch, "OPTIONS": self._metadata},
+            "": {"GET": self._base, "POST": self._batch, "OPTIONS": self._metadata},
             "metadata": {"GET": self._metadata, "OPTIONS": self._metadata},
             "$versions": {"GET": self._versions, "POST": self._versions},
         }
@@ -140,22 +142,29 @@ class Endpoint:
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request; what goes wrong is an OperationOutcome with its status."""
-        medium, trouble = FHIR_JSON, None
+        medium, trouble = self._medium(asked)
         try:
-            try:
-                medium = accepted(asked.header("accept"), asked.last("_format"), self.fhir)
-            except Refusal as refused:
-                trouble = refused
-            handler, identity = self._find(asked)
-            if trouble is not None:
-                raise trouble
-            found = handler(asked, identity)
+            found = self._handled(asked, trouble)
         except Refusal as refused:
             found = self.refused(refused, asked.header("accept-language"))
         except Exception:
             log.exception("request %s could not be answered", asked.request_id)
             found = self.failed(asked.request_id)
         return replace(found, medium=medium, pretty="_pretty=true" in asked.query_string)
+
+    def _medium(self, asked: Asked) -> tuple[Medium, Refusal | None]:
+        """How to answer; where nothing fits, JSON and the refusal that says so."""
+        try:
+            return accepted(asked.header("accept"), asked.last("_format"), self.fhir), None
+        except Refusal as refused:
+            return FHIR_JSON, refused
+
+    def _handled(self, asked: Asked, trouble: Refusal | None) -> Answer:
+        """An address that means nothing is refused before a media type that does not fit."""
+        handler, identity = self._find(asked)
+        if trouble is not None:
+            raise trouble
+        return handler(asked, identity)
 
     def refused(self, refusal: Refusal, accept_language: str | None = None) -> Answer:
         """A refusal as OperationOutcome, in the reader's language where it is translated."""
@@ -164,13 +173,9 @@ class Endpoint:
         if isinstance(refusal, WrongMethod):
             headers = {"Allow": ", ".join(refusal.allowed)}
         elif isinstance(refusal, Unavailable):
-            seconds = next(
-                (each for found in refusal.issues for each in found.arguments if each.isdigit()), "1"
-            )
+            seconds = next((each for found in refusal.issues for each in found.arguments if each.isdigit()), "1")
             headers = {"Retry-After": seconds}
-        return Answer(
-            status, self._out(operation_outcome(refusal.issues, _languages(accept_language))), headers
-        )
+        return Answer(status, self._out(operation_outcome(refusal.issues, _languages(accept_language))), headers)
 
     def failed(self, request_id: str) -> Answer:
         """What a client is told when something went wrong here: nothing but the id that the log has too."""
@@ -210,15 +215,15 @@ class Endpoint:
         kind = resource["resourceType"]
         if kind == "Parameters":
             return from_parameters(resource)
-        singles = [each for each in operation.inputs if not each.repeats]
-        takes = {each.type: each.name for each in singles if each.type[0].isupper()}
-        name = takes.get(kind) or next(
-            (each.name for each in singles if each.type.lower() == "resource"), None
-        )
+        takes = [each.name for each in operation.inputs if each.type == "resource" and not each.repeats]
+        name = next((each for each in takes if each in (kind[0].lower() + kind[1:], "resource")), None)
         if name is None:
-            named = [each for each in takes if each in search.KINDS]
-            raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(["Parameters", *named]), kind))
+            named = ["Parameters", *(each[0].upper() + each[1:] for each in takes)]
+            raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(named), kind))
         return [Given(name, resource, "resource")]
+
+    def _base(self, asked: Asked, _: str) -> Answer:
+        raise NotFound(issue("OWN_UNKNOWN_ROUTE", _shown(asked), "Start with metadata: it lists what there is"))
 
     def _batch(self, asked: Asked, _: str) -> Answer:
         limit = self.service.settings.batch_limit
@@ -227,8 +232,13 @@ class Endpoint:
     # --- resources -----------------------------------------------------------------------------------------
 
     def _resources(self, kind: str) -> list[Json]:
-        more = self.definitions if kind == "OperationDefinition" else ()
-        return search.held(self.service.catalog(self.fhir), kind, more)
+        """All resources of a type, listed once per catalog."""
+        catalog = self.service.catalog(self.fhir)
+        known = self._listed.get(kind)
+        if known is None or known[0] is not catalog:
+            more = self.definitions if kind == "OperationDefinition" else ()
+            known = self._listed[kind] = (catalog, search.held(catalog, kind, more))
+        return known[1]
 
     def _search(self, kind: str, asked: Asked, _: str) -> Answer:
         given = asked.query if asked.method != "POST" else (*asked.form(), *asked.query)
@@ -239,8 +249,9 @@ class Endpoint:
         return Answer(200, search.searched(kind, wanted, self._resources(kind), self._out, asked.base))
 
     def _read(self, kind: str, asked: Asked, identity: str) -> Answer:
-        found = next((each for each in self._resources(kind) if each.get("id") == identity), None)
-        found = found or self.service.catalog(self.fhir).find_resource(kind, identity)
+        found = self.service.catalog(self.fhir).find_resource(kind, identity)
+        if found is None and kind == "OperationDefinition":
+            found = next((each for each in self.definitions if each["id"] == identity), None)
         if found is None:
             raise NotFound(issue("OWN_UNKNOWN_RESOURCE", kind, identity))
         reasons: list[Issue] = []
@@ -287,8 +298,9 @@ def _allowed(route: Mapping[str, Handler]) -> tuple[str, ...]:
 
 
 def _shown(asked: Asked) -> str:
-    path = f"{asked.base.partition('://')[2].partition('/')[2]}/{asked.path}"
-    return f"/{path[:200]}"
+    """The address as a sentence may name it: without the host, not too long, nothing unprintable."""
+    path = f"{asked.base.partition('://')[2].partition('/')[2]}/{asked.path}"[:200]
+    return "/" + "".join(each if each.isprintable() else "\ufffd" for each in path)
 
 
 def _languages(accept_language: str | None) -> Languages:
@@ -303,9 +315,7 @@ def _tagged(asked: Asked, resource: Json, version: str | None, modified: str | N
     tag = version or hashlib.blake2b(json_text.write(resource), digest_size=12).hexdigest()
     headers = {"ETag": f'W/"{tag}"'}
     if modified:
-        headers["Last-Modified"] = format_datetime(
-            datetime.fromisoformat(modified).astimezone(UTC), usegmt=True
-        )
+        headers["Last-Modified"] = format_datetime(datetime.fromisoformat(modified).astimezone(UTC), usegmt=True)
     known = asked.header("if-none-match")
     if known and any(each.strip() in ("*", headers["ETag"], f'"{tag}"') for each in known.split(",")):
         return Answer(304, None, headers)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
@@ -17,8 +17,9 @@ from terminology.catalog import Catalog
 from terminology.issues import Invalid, NotAllowed, Refusal, issue
 from terminology.model import FhirVersion, Json
 from terminology.negotiation import FHIR_JSON, Form, Medium
-from terminology.operation import Level, Operation
+from terminology.operation import Operation
 from terminology.parameters import Given
+from terminology.request import Exchange
 from terminology.settings import Settings
 from terminology.wire import json_text
 
@@ -35,19 +36,6 @@ _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:/@=+-]")
 _STRICT = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What surrounds the parameters of a call: FHIR version, level, and the headers that matter to an answer."""
-
-    fhir: FhirVersion = "R5"
-    level: Level = "type"
-    identity: str | None = None
-    accept_language: str | None = None
-    strict: bool = False
-    cache_id: str | None = None
-    threshold: int | None = None
-
-
 class Service(Protocol):
     """What is served: its settings, its content, and the call of an operation (answered in R5 form)."""
 
@@ -56,7 +44,7 @@ class Service(Protocol):
 
     def catalog(self, fhir: FhirVersion) -> Catalog: ...
 
-    def call(self, operation: Operation, given: Sequence[Given], exchange: Any) -> Json: ...
+    def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json: ...
 
 
 class UrlTooLong(Refusal):

@@ -51,7 +51,7 @@ class Medium:
             return to_xml(resource, fhir)
         from terminology.wire import json_text  # noqa: PLC0415
 
-        return json_text.write(resource)
+        return json_text.write(resource, pretty=pretty)
 
 
 class Range(NamedTuple):

@@ -58,7 +58,7 @@ _WSGI = {
         "x-too-costly-threshold",
     )
 }
-_HEADERS = (("Vary", "Accept, Accept-Language, Prefer"), ("X-Content-Type-Options", "nosniff"))
+_HEADERS = (("Vary", "Accept, Accept-Language"), ("X-Content-Type-Options", "nosniff"))
 
 
 class _Rest(BaseConverter):
@@ -76,9 +76,7 @@ def register(
     prefix = "/" + url_prefix.strip("/") if url_prefix.strip("/") else ""
     held: dict[str, Service] = app.extensions.setdefault(EXTENSION, {})
     if prefix in held:
-        raise ValueError(
-            f"There is a terminology service under {prefix or '/'} already: use another url_prefix"
-        )
+        raise ValueError(f"There is a terminology service under {prefix or '/'} already: use another url_prefix")
     held[prefix] = service
     name = f"terminology:{prefix.replace('.', ':') or '/'}"
     app.register_blueprint(_blueprint(name, prefix, Door(service, prefix, operations)))
@@ -111,9 +109,7 @@ def _blueprint(name: str, prefix: str, view: Callable[..., Response]) -> Bluepri
         setup.app.url_map.converters.setdefault("terminology_rest", _Rest)
         for address in (prefix, f"{prefix}/<terminology_rest:rest>"):
             if address:
-                rule = Rule(
-                    address, endpoint=endpoint, methods=None, strict_slashes=False, merge_slashes=False
-                )
+                rule = Rule(address, endpoint=endpoint, methods=None, strict_slashes=False, merge_slashes=False)
                 setup.app.url_map.add(rule)
         setup.app.view_functions[endpoint] = view
 
@@ -178,6 +174,8 @@ class Door:
     def _body(self, fhir: FhirVersion) -> Json | None:
         if request.content_length == 0:
             return None
+        if (coding := request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()) != "identity":
+            raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", coding[:40], "it uncompressed"))
         form = body_form(request.environ.get("CONTENT_TYPE"), fhir)
         return read(_data(self.service.settings.body_limit, "body_limit"), form, fhir)
 
@@ -187,9 +185,7 @@ class Door:
             return ()
         if not is_form(content_type):
             wanted = "application/x-www-form-urlencoded"
-            raise UnsupportedMedia(
-                issue("OWN_UNSUPPORTED_MEDIA_TYPE", (content_type or "unknown")[:200], wanted)
-            )
+            raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", (content_type or "unknown")[:200], wanted))
         try:
             return pairs(_data(FORM_LIMIT, "none: this limit is fixed").decode("ascii"))
         except UnicodeDecodeError:
@@ -230,9 +226,7 @@ def _response(answer: Answer, endpoint: Endpoint, identity: str, *, check: bool 
     try:
         if check:
             _shadow_check(answer.resource, endpoint.fhir, identity)
-        return _made(
-            answer, answer.medium.write(answer.resource, endpoint.fhir, pretty=answer.pretty), identity
-        )
+        return _made(answer, answer.medium.write(answer.resource, endpoint.fhir, pretty=answer.pretty), identity)
     except Exception:
         log.exception("the answer to request %s could not be written", identity)
         failed = endpoint.failed(identity)

@@ -56,10 +56,10 @@ def read(body: bytes) -> dict[str, Any]:
     return value
 
 
-def write(value: object) -> bytes:
-    """JSON text in UTF-8, without spaces. A Decimal is written with all its digits; raises TypeError for
-    what JSON has no form for."""
-    return orjson.dumps(value, default=_written)
+def write(value: object, *, pretty: bool = False) -> bytes:
+    """JSON text in UTF-8, without spaces or indented by two. A Decimal is written with all its digits; raises
+    TypeError for what JSON has no form for."""
+    return orjson.dumps(value, default=_written, option=orjson.OPT_INDENT_2 if pretty else None)
 
 
 def _written(value: object) -> orjson.Fragment:
