@@ -383,7 +383,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "invalid",
         None,
         "Unable to find code to validate (looked for coding | codeableConcept | code+system | code+inferSystem in "
-        "parameters)",
+        "parameters",
     ),
     "OWN_NO_CODE_TO_LOOK_UP": Sentence(
         _E, "required", None, "Nothing to look up: send code and system, or coding with both"

@@ -56,10 +56,8 @@ def matches(wanted: str | None, version: str | None) -> bool:
 
 
 def more_detailed(general: str | None, detailed: str | None) -> bool:
-    """True when ``detailed`` says the same as ``general`` and more: ``1.0`` and ``1.0.3``, ``1.x`` and ``1.2``."""
-    if not general or not detailed:
-        return False
-    return detailed.startswith(f"{general}.") or (wild(general) and matches(general, detailed))
+    """True when ``detailed`` says the same as ``general`` and more: ``1.x`` and ``1.2``."""
+    return wild(general) and matches(general, detailed)
 
 
 def latest(versions: Iterable[str | None]) -> str | None:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from terminology.catalog import Scope
-from terminology.conceptset import leaves
+from terminology.conceptset import included, leaves
 from terminology.decoration import Decorated, Wanted, decorated
 from terminology.expansion import Member, Node, Page, Trail, members, page
 from terminology.issues import NotFound, TooCostly, issue, text
-from terminology.model import Canonical, Import, Json, ValueSet
+from terminology.model import Canonical, Import, Json, Select, ValueSet
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import (
     SCOPE_PARAMETERS,
@@ -40,7 +40,7 @@ class Expansion:
 
     value_set: ValueSet
     codes: tuple[Decorated, ...]
-    total: int
+    total: int | None
     parameters: tuple[tuple[str, str, Any], ...]
     properties: tuple[tuple[str, str | None], ...]
     unclosed: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Expansion:
     timestamp: str = ""
 
     def __len__(self) -> int:
-        return self.total
+        return sum(1 for _ in self) if self.total is None else self.total
 
     def __iter__(self) -> Iterator[Decorated]:
         """The listed codes, those nested in others included."""
@@ -61,7 +61,7 @@ class Expansion:
             pending.extend(reversed(code.contains))
 
     def __str__(self) -> str:
-        lines = [f"{self.value_set.info}: {self.total} codes"]
+        lines = [f"{self.value_set.info}: {len(self)} codes"]
         lines += [f"  {c.code}  {c.display or ''}  [{Canonical(c.system, c.version)}]" for c in self]
         return "\n".join(lines)
 
@@ -79,6 +79,7 @@ def run(request: Request) -> Expansion:
     trail = Trail()
     found = members(value_set, scope, trail, text=arguments.get("filter"), match=match_of(request))
     found = _asked(found, request)
+    searching = "filter" in arguments and _searches_whole_system(value_set)
     paged = page(
         value_set,
         scope,
@@ -86,9 +87,15 @@ def run(request: Request) -> Expansion:
         found,
         count=arguments.get("count"),
         offset=arguments.get("offset"),
-        nested=not arguments.flag("excludeNested") and not arguments.get("filter"),
+        nested=not arguments.flag("excludeNested") and not searching,
     )
-    return _outcome(request, value_set, scope, trail, paged)
+    counted = not searching or "count" in arguments or "offset" in arguments
+    return _outcome(request, value_set, scope, trail, paged, counted)
+
+
+def _searches_whole_system(value_set: ValueSet) -> bool:
+    """A text searched in a whole code system gives a ranked list, not a tree; its length is told to who pages."""
+    return any(isinstance(part, Select) and part.query.whole for part in included(value_set.concepts))
 
 
 def _refuse_count(count: int | None, scope: Scope) -> None:
@@ -132,7 +139,9 @@ def _of(member: Member, excluded: Iterable[Canonical]) -> bool:
     return any(e.url == held.url and e.version in (None, held.version) for e in excluded)
 
 
-def _outcome(request: Request, value_set: ValueSet, scope: Scope, trail: Trail, paged: Page) -> Expansion:
+def _outcome(
+    request: Request, value_set: ValueSet, scope: Scope, trail: Trail, paged: Page, counted: bool
+) -> Expansion:
     arguments = request.arguments
     wanted = Wanted(
         languages=scope.languages,
@@ -146,7 +155,7 @@ def _outcome(request: Request, value_set: ValueSet, scope: Scope, trail: Trail, 
     return Expansion(
         value_set=value_set,
         codes=codes,
-        total=paged.total,
+        total=paged.total if counted else None,
         parameters=tuple(_parameters(request, scope, trail, value_set, supplements)),
         properties=_declared(shown, trail),
         unclosed=tuple(text(said, scope.reader.primary) for said in trail.open.values()),

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from terminology.issues import text
 from terminology.languages import Languages
-from terminology.model import SUGGESTED_CODING, Issue, Json
+from terminology.model import CANONICAL_BASE, SUGGESTED_CODING, Issue, Json
 
 MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
+OWN_MESSAGE_ID = f"{CANONICAL_BASE}/StructureDefinition/message-id"
 TX_ISSUE_TYPE = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
 _VARIANTS = ("_one", "_other")
 
@@ -19,8 +20,9 @@ def operation_outcome(issues: Iterable[Issue], languages: Languages = Languages(
 
 
 def entry(found: Issue, languages: Languages = Languages()) -> Json:
-    """One ``OperationOutcome.issue``."""
-    extensions: list[Json] = [{"url": MESSAGE_ID, "valueString": message_id(found)}]
+    """One ``OperationOutcome.issue``. HL7's message ids travel in HL7's extension, ours in one of our own."""
+    own = found.message_id.startswith("OWN_")
+    extensions: list[Json] = [{"url": OWN_MESSAGE_ID if own else MESSAGE_ID, "valueString": message_id(found)}]
     if found.suggestion:
         extensions.append({"url": SUGGESTED_CODING, "valueCoding": found.suggestion.as_json()})
     details: Json = {"text": text(found, languages.primary)}
@@ -31,7 +33,6 @@ def entry(found: Issue, languages: Languages = Languages()) -> Json:
         made["diagnostics"] = found.diagnostics
     if found.expression:
         made["expression"] = [found.expression]
-        made["location"] = [found.expression]
     return made
 
 
