@@ -129,12 +129,8 @@ class Settings:
     search_count: int = _row(50, "Limits", "Resources on a page of search results without _count.", minimum=1)
     search_limit: int = _row(200, "Limits", "Most resources on a page of search results.", minimum=1)
     cache_limit: int = _row(200, "Limits", "Most caches of request resources that are kept.", minimum=0)
-    cache_bytes: int = _row(
-        268_435_456, "Limits", "Most bytes of all caches of request resources.", minimum=0
-    )
-    cache_idle: int = _row(
-        3600, "Limits", "Seconds until an unused cache of request resources ends.", minimum=1
-    )
+    cache_bytes: int = _row(268_435_456, "Limits", "Most bytes of all caches of request resources.", minimum=0)
+    cache_idle: int = _row(3600, "Limits", "Seconds until an unused cache of request resources ends.", minimum=1)
     shadow_check: bool = _row(
         False,
         "Checks",
@@ -156,8 +152,7 @@ class Settings:
 
 
 TABLE: tuple[Setting, ...] = tuple(
-    Setting(name=row.name, kind=str(row.type), default=row.default, **row.metadata)
-    for row in fields(Settings)
+    Setting(name=row.name, kind=str(row.type), default=row.default, **row.metadata) for row in fields(Settings)
 )
 """All settings, in the order in which they are documented."""
 

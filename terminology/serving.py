@@ -1,0 +1,136 @@
+"""Starts the production server (Granian): settings reach its workers through the environment.
+
+Granian only binds and spawns; each worker makes its own app with ``terminology.create_app``. What can be seen
+to be wrong is said before that, in one sentence, and is not the crash of every worker.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from terminology.service import State
+from terminology.settings import Settings, Stated, as_environment
+
+OURS = {
+    "terminology": "create_app",
+    "codesystems": "published",
+    "valuesets": "published",
+    "conceptmaps": "published",
+}
+"""Our import packages, and a name that each has when it is ours."""
+HEADER_TIMEOUT = 5000
+"""Milliseconds that a client may take to send the head of a request."""
+BACKPRESSURE = 64
+"""Requests that a worker holds at once; further ones wait in Granian. Refusing them is the app's business."""
+
+
+class CannotServeError(Exception):
+    """The server cannot start; the sentence says why and what helps."""
+
+
+def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT; requests under way are answered first. Raises CannotServeError."""
+    settings = Settings(**{each.setting.name: each.value for each in found})
+    check_names()
+    check_content(settings)
+    check_address(settings.host, settings.port)
+    os.environ.update(as_environment(found))
+    import_module("terminology.server")  # once, for all workers: they are forked
+    server = _server(settings)
+    server.on_startup(lambda: say(f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"))
+    server.serve()
+
+
+def address(settings: Settings) -> str:
+    """Where a client on this machine finds the service."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"http://{bracketed}:{settings.port}{settings.url_prefix}"
+
+
+def check_names() -> None:
+    """Refuses to start where a stranger's package answers to one of our import names.
+
+    ``terminology`` and ``valuesets`` are also distributions of other people; installed beside us they
+    overwrite our files, and a folder of that name where Python is started hides them.
+    """
+    home = Path(__file__).resolve().parent.parent
+    for name, mark in OURS.items():
+        try:
+            package = import_module(name)
+        except ImportError as missing:
+            raise CannotServeError(f"The package {name} cannot be imported: {missing}. Install again") from missing
+        places = [Path(place).resolve().parent for place in package.__path__]
+        if places != [home] or not hasattr(package, mark):
+            strangers = metadata.packages_distributions().get(name, [])
+            others = ", ".join(other for other in strangers if other != "flask-fhir-terminology")
+            whose = f"the distribution {others}" if others else str(next(iter(package.__path__), "another package"))
+            raise CannotServeError(
+                f"The import name {name} is taken by {whose}, not by flask-fhir-terminology. "
+                "Uninstall or rename that one, then install flask-fhir-terminology again"
+            )
+
+
+def check_content(settings: Settings) -> None:
+    """Refuses to start where stated content is missing or wrong (raises Refusal for what it says)."""
+    for place in settings.content:
+        if not Path(place).exists():
+            raise CannotServeError(f"content: there is no file or folder {place}")
+    if settings.content:
+        State(settings).catalog("R5")
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuses to start where the port is taken: Granian shares a port with another Granian without a word."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as wrong:
+        reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be used ({wrong.strerror})"
+        raise CannotServeError(f"{host}:{port} {reason}. Choose another with --host or --port") from wrong
+
+
+def _server(settings: Settings) -> Any:
+    from granian import Granian  # noqa: PLC0415  only `serve` pays for it
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    return Granian(
+        "terminology:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        address=settings.host.strip("[]"),
+        port=settings.port,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        backpressure=BACKPRESSURE,
+        respawn_failed_workers=True,
+        workers_kill_timeout=30,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+        websockets=False,
+        log_level=LogLevels(settings.log_level if settings.log_level in ("critical", "debug") else "error"),
+        log_dictconfig=_logging(settings.log_level),
+    )
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """Everything that is logged goes to standard error."""
+    stderr = {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
+    return {
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+        "handlers": {"stderr": stderr},
+        "loggers": {
+            "_granian": {"handlers": ["stderr"], "propagate": False},
+            "terminology": {"handlers": ["stderr"], "propagate": False, "level": level.upper()},
+        },
+    }
