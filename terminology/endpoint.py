@@ -1,8 +1,8 @@
-"""One FHIR endpoint (one version, one base): which address means what, and the status of every refusal.
+"""One FHIR endpoint (one version, one base): which address means what, and who answers it.
 
 The routes are one table made at start from the operation table and the kinds of resources: an address is looked
-up, never matched. ``Endpoint.answer`` serves requests from outside and the entries of a batch alike and never
-raises. HTTP status codes are decided here and nowhere else.
+up, never matched. ``Endpoint.answer`` serves requests from outside and the entries of a batch alike, and never
+raises.
 """
 
 from __future__ import annotations
@@ -21,33 +21,14 @@ from terminology import bundles, search
 from terminology.capabilities import Statements
 from terminology.catalog import Catalog
 from terminology.definitions import definition
-from terminology.exchange import (
-    Answer,
-    Asked,
-    HeaderTooLarge,
-    Service,
-    UrlTooLong,
-    WrongMethod,
-    threshold,
-)
-from terminology.issues import (
-    Invalid,
-    NotAcceptable,
-    NotAllowed,
-    NotFound,
-    NotSupported,
-    Refusal,
-    TooLarge,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMedia,
-    issue,
-)
+from terminology.exchange import Answer, Asked, Service, WrongMethod, threshold
+from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Issue, Json
 from terminology.negotiation import FHIR_JSON, Medium, accepted, short
 from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
+from terminology.refusals import headers, status
 from terminology.request import Exchange
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
@@ -56,23 +37,6 @@ from terminology.wire.r4 import from_r4, to_r4
 Handler = Callable[[Asked, str], Answer]
 
 log = logging.getLogger(__name__)
-
-STATUS: tuple[tuple[type[Refusal], int], ...] = (
-    (Invalid, 400),
-    (NotFound, 404),
-    (WrongMethod, 405),
-    (NotAllowed, 403),
-    (NotAcceptable, 406),
-    (TooLarge, 413),
-    (UrlTooLong, 414),
-    (UnsupportedMedia, 415),
-    (Unprocessable, 422),
-    (NotSupported, 422),
-    (HeaderTooLarge, 431),
-    (Unavailable, 503),
-    (Refusal, 400),
-)
-"""The first row whose class fits decides."""
 
 _ID = "{id}"
 _IDENTITY = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -168,14 +132,8 @@ class Endpoint:
 
     def refused(self, refusal: Refusal, accept_language: str | None = None) -> Answer:
         """A refusal as OperationOutcome, in the reader's language where it is translated."""
-        status = next(status for kind, status in STATUS if isinstance(refusal, kind))
-        headers = None
-        if isinstance(refusal, WrongMethod):
-            headers = {"Allow": ", ".join(refusal.allowed)}
-        elif isinstance(refusal, Unavailable):
-            seconds = next((each for found in refusal.issues for each in found.arguments if each.isdigit()), "1")
-            headers = {"Retry-After": seconds}
-        return Answer(status, self._out(operation_outcome(refusal.issues, _languages(accept_language))), headers)
+        outcome = operation_outcome(refusal.issues, _languages(accept_language))
+        return Answer(status(refusal), self._out(outcome), headers(refusal))
 
     def failed(self, request_id: str) -> Answer:
         """What a client is told when something went wrong here: nothing but the id that the log has too."""

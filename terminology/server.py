@@ -64,7 +64,7 @@ _HEADERS = (("Vary", "Accept, Accept-Language"), ("X-Content-Type-Options", "nos
 class _Rest(BaseConverter):
     """The rest of an address, its slashes as they came (Werkzeug's ``path`` takes none at the start)."""
 
-    regex = ".*?"
+    regex = r"[\s\S]*?"
     part_isolating = False
     weight = 1000
 
@@ -209,13 +209,18 @@ class _Elsewhere:
 def _data(limit: int, setting: str) -> bytes:
     """The body; raises TooLarge: on Content-Length alone where there is one, else as the limit is passed."""
     own = request.max_content_length
-    request.max_content_length = limit = limit if own is None else min(limit, own)
+    limit = limit if own is None else min(limit, own)
+    # Werkzeug ends a body without Content-Length silently at the maximum, so one byte more tells it is too large.
+    request.max_content_length = limit + 1
     try:
-        return request.get_data(cache=False)
+        data = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raise TooLarge(issue("OWN_BODY_TOO_LARGE", limit, setting)) from None
+        data = None
     except (ClientDisconnected, HTTPException, OSError):
         raise Invalid(issue("OWN_MALFORMED_BODY", "it ended before its announced length")) from None
+    if data is None or len(data) > limit:
+        raise TooLarge(issue("OWN_BODY_TOO_LARGE", limit, setting))
+    return data
 
 
 def _response(answer: Answer, endpoint: Endpoint, identity: str, *, check: bool = False) -> Response:

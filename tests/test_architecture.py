@@ -31,7 +31,7 @@ LAYERS = (
     ("procedures", "definitions", "capabilities"),
     ("negotiation",),
     ("exchange",),
-    ("search", "bundles"),
+    ("search", "bundles", "refusals"),
     ("endpoint",),
     ("access", "web", "server", "service", "serving", "bulk"),
     ("output",),
