@@ -30,8 +30,8 @@ def published(settings: Settings, fhir: FhirVersion, content: Iterable[Any] = ()
     resource that cannot be processed."""
     installed = list(_installed()) if settings.installed_content else []
     own = [*content, *settings.content]
-    base = _layer(installed, fhir)
-    return _layer(own, fhir).over(base) if own else base
+    base = _layer(installed)
+    return _layer(own).over(base) if own else base
 
 
 @cache
@@ -44,7 +44,7 @@ def _installed() -> tuple[Content, ...]:
     return tuple(found)
 
 
-def _layer(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
+def _layer(content: Iterable[Content]) -> Catalog:
     providers: dict[str, tuple[CodeSystemProvider, ...]] = {}
     plain: list[Json] = []
     for entry in content:
@@ -55,7 +55,7 @@ def _layer(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
         else:
             url = entry.info.canonical.url
             providers[url] = (*providers.get(url, ()), entry)
-    made = resources.layer(plain, fhir)
+    made = resources.layer(plain)
     if not providers:
         return made
     joined = {url: (*made.code_systems.get(url, ()), *held) for url, held in providers.items()}

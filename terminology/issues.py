@@ -20,7 +20,7 @@ Texts of HL7's message ids are HL7's own (FHIR terminology ecosystem, CC0; see N
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -144,7 +144,8 @@ SENTENCES: Mapping[str, Sentence] = {
         _W,
         "not-found",
         "not-found",
-        "The code system '{0}' is not known, so this coding was not checked",
+        "A definition for the code system '{0}' could not be found, so this coding was not checked. The "
+        "CodeableConcept is still valid: another coding is in the value set",
     ),
     "UNKNOWN_CODESYSTEM_EXP": Sentence(
         _E,
@@ -248,7 +249,7 @@ SENTENCES: Mapping[str, Sentence] = {
         _W,
         "invalid",
         "invalid-display",
-        "Cannot validate display '{0}' for {1}#{2}: no displays are known for the code",
+        "Cannot validate display '{0}' for {1}#{2} in language {3}: No displays are known",
     ),
     "NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK": Sentence(
         _I,
@@ -302,6 +303,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "The code system '{0}' cannot be enumerated, so the value set cannot be expanded",
     ),
     "VALUESET_SUPPLEMENT_MISSING": Sentence(_E, "not-found", "not-found", "Required supplement not found: {0}"),
+    "VALUESET_SUPPLEMENT_MISSING_other": Sentence(_E, "not-found", "not-found", "Required supplements not found: {0}"),
     "UNABLE_TO_HANDLE_SYSTEM_FILTER_WITH_NO_VALUE": Sentence(
         _E, "invalid", "vs-invalid", "The system {0} filter with property = {1}, op = {2} has no value"
     ),
@@ -507,6 +509,12 @@ def text(found: Issue, languages: Iterable[str] = ()) -> str:
         if sentence := translations(language).get(found.message_id):
             return sentence.format(*found.arguments)
     return SENTENCES[found.message_id].text.format(*found.arguments)
+
+
+def missing_supplements(missing: Sequence[str], at: str | None = None) -> Issue:
+    """The issue for supplements that were named and are not here."""
+    number = "" if len(missing) == 1 else "_other"
+    return issue(f"VALUESET_SUPPLEMENT_MISSING{number}", ", ".join(missing), at=at)
 
 
 def versions_list(versions: Iterable[str]) -> str:

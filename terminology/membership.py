@@ -96,8 +96,7 @@ class _Reading:
     def evaluate(self, concepts: ConceptSet, codings: list[Coding]) -> list[Found]:
         if not codings:
             return []
-        read: Callable[..., list[Found]] = _READERS[type(concepts)]
-        return read(self, concepts, codings)
+        return _READERS[type(concepts)](self, concepts, codings)
 
     # --- the algebra -----------------------------------------------------------------------------------------
 
@@ -267,7 +266,7 @@ class _Reading:
         return not coding.display or coding.display in known
 
 
-_READERS = {
+_READERS: dict[type, Callable[..., list[Found]]] = {
     Union: _Reading.union,
     Intersection: _Reading.intersection,
     Difference: _Reading.difference,

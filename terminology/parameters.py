@@ -80,7 +80,7 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> list[Given]:
     return [Given(name, value) for name, value in pairs if not name.startswith("_")]
 
 
-def from_parameters(resource: Json) -> list[Given]:
+def from_parameters(resource: object) -> list[Given]:
     """The entries of a Parameters resource, read leniently. Raises Invalid for what is no Parameters."""
     if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
         named = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
@@ -157,7 +157,7 @@ def _contradictions(operation: Operation, values: Mapping[str, Any]) -> list[Iss
 
 def _reasons(operation: Operation, refused: ValidationError, values: Mapping[str, Any]) -> list[Issue]:
     reasons = []
-    for name, messages in refused.normalized_messages().items():
+    for name, messages in _said(refused).items():
         said: Any = messages
         while isinstance(said, dict):
             said = next(iter(said.values()))
@@ -169,6 +169,11 @@ def _reasons(operation: Operation, refused: ValidationError, values: Mapping[str
             kind = parameter.type if parameter else "another type"
             reasons.append(issue("OWN_WRONG_TYPE", name, f"a {kind}", _shown(values.get(name)), at=name))
     return reasons
+
+
+def _said(refused: ValidationError) -> dict[str, Any]:
+    messages = refused.messages
+    return messages if isinstance(messages, dict) else {"_schema": messages}
 
 
 def _shown(value: Any) -> str:
@@ -222,21 +227,21 @@ class _Integer(fields.Field[int]):
         return value
 
 
-class _Complex(fields.Field[Json]):
+class _Complex(fields.Field[Any]):
     """A complex datatype or a resource: an object, looked into by the operation."""
 
     def __init__(self, parameter: Parameter, **options: Any) -> None:
         super().__init__(**options)
         self.parameter = parameter
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Json:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         name, kind = self.parameter.name, self.parameter.type
         if kind in ("Coding", "CodeableConcept") and isinstance(value, dict):
             for reason in _coded(name, kind, value):
                 raise ValidationError([reason])
             return value
         if kind not in ("Coding", "CodeableConcept") and isinstance(value, (dict, list)):
-            return value  # type: ignore[return-value]
+            return value
         raise ValidationError([issue("OWN_WRONG_TYPE", name, f"a {kind}", _shown(value), at=name)])
 
 
@@ -267,5 +272,5 @@ def _field(parameter: Parameter) -> fields.Field[Any]:
 @cache
 def _schema(operation: Operation) -> Schema:
     members = {p.name: fields.List(_field(p)) if p.repeats else _field(p) for p in operation.inputs}
-    made = Schema.from_dict(members, name=f"{operation.resource or 'System'}_{operation.name}")  # type: ignore[arg-type]
+    made = Schema.from_dict(members, name=f"{operation.resource or 'System'}_{operation.name}")
     return made(unknown=EXCLUDE)

@@ -18,6 +18,7 @@ from terminology.issues import (
     TooCostly,
     Unprocessable,
     issue,
+    missing_supplements,
     versions_list,
 )
 from terminology.model import (
@@ -179,7 +180,7 @@ def prepare(value_set: ValueSet, scope: Scope) -> Scope:
     _walk(value_set, inside, satisfied, [scope.limits.imports])
     missing = [wanted for wanted in inside.supplements if wanted not in satisfied]
     if missing:
-        raise NotFound(issue("VALUESET_SUPPLEMENT_MISSING", ", ".join(missing)))
+        raise NotFound(missing_supplements(missing))
     return inside
 
 
@@ -204,7 +205,7 @@ def _check(select: Select, info: ValueSetInfo, scope: Scope, satisfied: set[str]
     satisfied.update(w for w in scope.supplements if any(names([w], s.info.canonical) for s in applying))
     for wanted in select.supplements:
         if not any(names([wanted], s.info.canonical) for s in scope.catalog.all_supplements()):
-            raise NotFound(issue("VALUESET_SUPPLEMENT_MISSING", wanted))
+            raise NotFound(missing_supplements([wanted]))
     if select.query.filters:
         _understood(select, info, scope.supplemented(base))
 

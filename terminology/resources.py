@@ -22,7 +22,6 @@ from terminology.model import (
     Concept,
     ConceptMap,
     Designation,
-    FhirVersion,
     Json,
     Property,
     PropertyDefinition,
@@ -46,7 +45,7 @@ INACTIVE_STATUS = frozenset(("retired", "inactive", "withdrawn"))
 DEPTH = 100
 
 
-def layer(sent: Iterable[Json], fhir: FhirVersion) -> Catalog:
+def layer(sent: Iterable[Any]) -> Catalog:
     """A catalog layer of resources; raises Invalid for one that cannot be processed."""
     systems: dict[str, list[CodeSystemProvider]] = {}
     value_sets: dict[str, list[ValueSet]] = {}

@@ -22,11 +22,11 @@ from terminology.operations.lookup import Lookup
 from terminology.operations.shared import restated
 from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
-from terminology.operations.validate_code import Validation
 from terminology.parameters import Arguments, Given
 from terminology.providers.supplemented import supplemented
 from terminology.request import Exchange, Request
 from terminology.settings import Settings
+from terminology.validation import Validation
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -48,8 +48,7 @@ class State:
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
         """The answer to a call, in R5 form; raises Refusal."""
         request = self.request(operation, given, exchange)
-        answer = operation.respond(operation.run(request), request)
-        return answer
+        return operation.respond(operation.run(request), request)
 
     def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Request:
         """The typed request of a call; raises Refusal with every reason."""
@@ -70,7 +69,7 @@ class State:
             limit = self.settings.resource_limit
             raise Invalid(issue("OWN_TOO_MANY", "tx-resource", limit, "resource_limit", at="tx-resource"))
         if sent:
-            catalog, guests = resources.layer(sent, exchange.fhir).over(catalog), 1
+            catalog, guests = resources.layer(sent).over(catalog), 1
         scope = Scope(
             catalog=catalog,
             fhir=exchange.fhir,
@@ -155,7 +154,7 @@ class Terminology:
         return outcome
 
     def expand(self, value_set: str, **options: Any) -> Expansion:
-        """The codes of a value set. ``options`` are parameters of ``$expand`` (``count``, ``offset``, ``filter``, …)."""
+        """The codes of a value set. ``options`` are parameters of ``$expand`` (``count``, ``filter``, …)."""
         outcome: Expansion = self._run("ValueSet", "expand", url=value_set, **options)
         return outcome
 

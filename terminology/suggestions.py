@@ -100,11 +100,11 @@ def _elsewhere(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> Su
 def _standing(provider: CodeSystemProvider) -> Suggestion | None:
     if provider.info.content != "fragment":
         return None
-    return (
+    said = (
         f"{provider.info.canonical} is held here as a fragment, so this code cannot be judged: it is neither "
-        "confirmed nor refuted. Load the complete code system to get an answer.",
-        None,
+        "confirmed nor refuted. Load the complete code system to get an answer."
     )
+    return said, None
 
 
 def not_in_value_set(coding: Coding, value_set: ValueSet, scope: Scope) -> Suggestion | None:

@@ -48,7 +48,7 @@ def matches(wanted: str | None, version: str | None) -> bool:
         return False
     if wanted.endswith("?"):
         stem = wanted[:-1].rstrip(".")
-        return version == stem or version.startswith(f"{stem}.") or version.startswith(f"{stem}-")
+        return version == stem or version.startswith((f"{stem}.", f"{stem}-"))
     asked, held = wanted.split("."), version.partition("+")[0].split(".")
     if len(asked) > len(held) or (len(asked) < len(held) and asked[-1] not in _WILD):
         return False

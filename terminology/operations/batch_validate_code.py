@@ -59,8 +59,7 @@ def _operation(single: Operation) -> Operation:
         name="batch-validate-code",
         levels={"R4": ("type",), "R5": ("type",)},
         summary=f"Many coded values judged against {single.resource}s, answered in their order.",
-        specification="http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/"
-        + f"{single.resource}-batch-validate-code",
+        specification=f"http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/{single.resource}-batch-validate-code",
         inputs=(
             Parameter(
                 "validation",

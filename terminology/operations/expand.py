@@ -157,7 +157,7 @@ def _outcome(
         codes=codes,
         total=paged.total if counted else None,
         parameters=tuple(_parameters(request, scope, trail, value_set, supplements)),
-        properties=_declared(shown, trail),
+        properties=_declared(shown),
         unclosed=tuple(text(said, scope.reader.primary) for said in trail.open.values()),
         offset=arguments.get("offset", 0 if "count" in arguments else None),
         with_definition=arguments.flag("includeDefinition"),
@@ -183,7 +183,7 @@ def _supplements(trail: Trail, shown: Expansion, scope: Scope) -> list[str]:
     return list(found)
 
 
-def _declared(shown: Expansion, trail: Trail) -> tuple[tuple[str, str | None], ...]:
+def _declared(shown: Expansion) -> tuple[tuple[str, str | None], ...]:
     """``expansion.property``: every property that a listed code carries, with its uri."""
     used = {name: uri for code in shown for name, uri in code.declared}
     return tuple(used.items())
@@ -203,34 +203,38 @@ _ECHOED = (
     ("count", "Integer"),
     ("exclude-system", "Canonical"),
     ("date", "DateTime"),
+    ("designation", "String"),
 )
 
 
 def _parameters(
     request: Request, scope: Scope, trail: Trail, value_set: ValueSet, supplements: Iterable[str]
 ) -> Iterator[tuple[str, str, Any]]:
-    arguments = request.arguments
-    for name, kind in _ECHOED:
-        for value in arguments.all(name) if name == "exclude-system" else [arguments.get(name)]:
-            if value is not None:
-                yield name, kind, value
-    for value in arguments.all("designation"):
-        yield "designation", "String", value
+    """What the client sent, as it is sent back; then what was used; then what to be warned of."""
+    yield from _echoed(request)
     if scope.languages:
         yield "displayLanguage", "Code", scope.languages.text
     if trail.overload.match:
         yield "versionsMatch", "Boolean", True
     for rule in trail.rules.values():
         yield rule.parameter, "Uri", str(rule.canonical)
-    for name in trail.systems:
-        yield "used-codesystem", "Uri", name
-    for name in trail.fragments:
-        yield "used-fragment", "Uri", name
-    for name in trail.value_sets:
-        yield "used-valueset", "Uri", name
-    for name in supplements:
-        yield "used-supplement", "Uri", name
+    used: tuple[tuple[str, Iterable[str]], ...] = (
+        ("used-codesystem", trail.systems),
+        ("used-fragment", trail.fragments),
+        ("used-valueset", trail.value_sets),
+        ("used-supplement", supplements),
+    )
+    for name, canonicals in used:
+        yield from ((name, "Uri", canonical) for canonical in canonicals)
     yield from _warnings(trail, value_set)
+
+
+def _echoed(request: Request) -> Iterator[tuple[str, str, Any]]:
+    for name, kind in _ECHOED:
+        held = request.arguments.get(name)
+        for value in held if isinstance(held, tuple) else (held,):
+            if value is not None:
+                yield name, kind, value
 
 
 def _warnings(trail: Trail, value_set: ValueSet) -> Iterator[tuple[str, str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from terminology import dates, suggestions
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
-from terminology.issues import Invalid, NotFound, Unprocessable, issue, versions_list
+from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, versions_list
 from terminology.languages import best, names
 from terminology.model import (
     Canonical,
@@ -125,7 +125,7 @@ def _refuse_supplements(provider: CodeSystemProvider, scope: Scope) -> None:
     applied = scope.applying(provider)
     missing = [w for w in scope.supplements if not any(named_by([w], s.info.canonical) for s in applied)]
     if missing:
-        raise NotFound(issue("VALUESET_SUPPLEMENT_MISSING", ", ".join(missing), at="useSupplement"))
+        raise NotFound(missing_supplements(missing, at="useSupplement"))
 
 
 def _unknown(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> Any:

@@ -17,7 +17,7 @@ from terminology.model import Canonical, Coding, ConceptMap, Issue, Json, Row, U
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, coding_of
 from terminology.request import Request
-from terminology.versions import matches
+from terminology.versions import matches, order
 from terminology.wire.values import parameter, parameters, part
 
 EQUIVALENCE = {
@@ -76,6 +76,7 @@ class Translation:
 class _Asked:
     codings: tuple[Coding, ...]
     reverse: bool
+    by_target: bool
     other_system: str | None
     source_scope: str | None
     target_scope: str | None
@@ -112,6 +113,7 @@ def _asked(request: Request) -> _Asked:
     return _Asked(
         codings,
         reverse,
+        bool(backward and not forward),
         other,
         arguments.get("sourceScope"),
         arguments.get("targetScope"),
@@ -164,8 +166,6 @@ def _maps(request: Request, asked: _Asked) -> Sequence[ConceptMap]:
 
 
 def _newest(maps: Sequence[ConceptMap]) -> list[ConceptMap]:
-    from terminology.versions import order  # noqa: PLC0415
-
     kept: dict[str, ConceptMap] = {}
     for held in maps:
         url = held.canonical.url
@@ -237,18 +237,13 @@ def _value(entry: Json) -> Any:
 
 
 def _match(row: Row, held: ConceptMap, asked: _Asked) -> Match:
+    """A row as an answer. Who names a target gets the row as it stands; R4's ``reverse`` turns it around."""
+    if asked.by_target:
+        return Match(row.target, row.relationship, held.canonical, row.source, comment=row.comment)
     if asked.reverse:
         relationship = REVERSED.get(row.relationship, row.relationship)
-        return (
-            Match(row.target, row.relationship, held.canonical, row.source, comment=row.comment)
-            if asked.codings and _names_target(asked)
-            else Match(row.source, relationship, held.canonical, row.target, comment=row.comment)
-        )
+        return Match(row.source, relationship, held.canonical, comment=row.comment)
     return Match(row.target, row.relationship, held.canonical, None, row.products, row.depends_on, row.comment)
-
-
-def _names_target(asked: _Asked) -> bool:
-    return asked.reverse
 
 
 def _unmapped(held: ConceptMap, coding: Coding, asked: _Asked, scope: Scope, path: tuple[str, ...]) -> Iterator[Match]:
@@ -279,38 +274,37 @@ def _other_map(stated: Unmapped, coding: Coding, asked: _Asked, scope: Scope, pa
 # --- the answer -----------------------------------------------------------------------------------------------
 
 
+R4_NAMES = frozenset(("code", "coding", "codeableConcept", "source", "target", "targetsystem", "reverse"))
+
+
 def respond(outcome: Translation, request: Request) -> Json:
-    """Parameters: ``relationship`` and ``originMap`` as R5 has them, ``equivalence`` and ``source`` on R4."""
+    """Parameters. R4 says ``equivalence``, R5 ``relationship``; the map is called ``source`` to a client of R4 that
+    asks in R4's words, ``originMap`` to all others."""
     old = request.scope.fhir == "R4"
+    speaks_r4 = old and any(given.name in R4_NAMES for given in request.arguments.given)
     message = "; ".join(text(found, request.scope.reader.primary) for found in outcome.issues)
     return parameters(
         (
             parameter("result", "Boolean", outcome.result),
             parameter("message", "String", message or None),
-            *(_answer(match, old) for match in outcome.matches),
+            *(_answer(match, old, speaks_r4) for match in outcome.matches),
         )
     )
 
 
-def _answer(match: Match, old: bool) -> Json:
-    kind = (
-        parameter("equivalence", "Code", _equivalence(match))
-        if old
-        else parameter("relationship", "Code", match.relationship)
-    )
+def _answer(match: Match, old: bool, speaks_r4: bool) -> Json:
+    origin = str(match.origin)
     return part(
         "match",
         (
-            kind,
+            parameter("equivalence", "Code", _equivalence(match))
+            if old
+            else parameter("relationship", "Code", match.relationship),
             parameter("concept", "Coding", match.concept.as_json()) if match.concept else None,
             *(part("product", _product(entry)) for entry in match.products),
             *(part("dependsOn", _product(entry)) for entry in match.depends_on if not old),
             parameter("source", "Coding", match.source.as_json()) if match.source else None,
-            parameter(
-                "originMap" if not old or match.source else "source",
-                "Canonical" if not old or match.source else "Uri",
-                str(match.origin),
-            ),
+            parameter("source", "Uri", origin) if speaks_r4 else parameter("originMap", "Canonical", origin),
         ),
     )
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from terminology import suggestions
+from terminology import resources, suggestions
 from terminology.expansion import Trail, members
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.issues import text as text_of
+from terminology.judgement import Rules, validate
 from terminology.model import CodeSystemProvider, Coding, Issue, Json, ValueSet
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import (
@@ -27,7 +28,7 @@ from terminology.operations.shared import (
 )
 from terminology.request import Request
 from terminology.resolution import prepare, unknown_name, unknown_system
-from terminology.validation import Mode, Rules, Validation, combined, validate, whole_system
+from terminology.validation import Mode, Validation, combined, whole_system
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.values import parameter, parameters, resource
 
@@ -61,7 +62,7 @@ def run_value_set(request: Request) -> Validation:
     try:
         scope = prepare(value_set, scope)
     except NotFound as refused:
-        if any(found.message_id == "VALUESET_SUPPLEMENT_MISSING" for found in refused.issues):
+        if any(found.message_id.startswith("VALUESET_SUPPLEMENT_MISSING") for found in refused.issues):
             raise
         return _unprepared(refused, codings, mode, concept, request)
     request = replace(request, scope=scope)
@@ -69,7 +70,7 @@ def run_value_set(request: Request) -> Validation:
     if reasons:
         return _not_inferred(codings, reasons, value_set, request)
     rules = Rules(_lenient(request), match=match_of(request))
-    judged = validate(codings, mode, value_set, scope, rules)
+    judged = validate(codings, value_set, scope, rules)
     return combined(judged, mode, value_set, scope, rules, concept)
 
 
@@ -157,23 +158,18 @@ def run_code_system(request: Request) -> Validation:
         codings = [replace(codings[0], version=None)]
     value_set = whole_system(provider)
     scope = request.scope
-    if "codeSystem" in request.arguments or request.target is not None:
-        sent = request.arguments.get("codeSystem") or request.target
-        from terminology.resources import layer  # noqa: PLC0415
-
-        scope = replace(scope, catalog=layer([sent], scope.fhir).over(scope.catalog), guests=scope.guests + 1)
+    if inline := request.arguments.get("codeSystem"):
+        scope = replace(scope, catalog=resources.layer([inline]).over(scope.catalog), guests=scope.guests + 1)
     scope = prepare(value_set, scope)
     rules = Rules(_lenient(request), of_code_system=True)
-    judged = validate(codings, mode, value_set, scope, rules)
+    judged = validate(codings, value_set, scope, rules)
     return combined(judged, mode, value_set, scope, rules, concept)
 
 
 def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
     arguments, scope = request.arguments, request.scope
     if request.target is not None:
-        from terminology.resources import code_system  # noqa: PLC0415
-
-        return scope.supplemented(code_system(request.target))
+        return scope.supplemented(resources.code_system(request.target))
     if inline := inline_code_system(request, "codeSystem"):
         return inline
     first = codings[0] if codings else Coding()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from terminology.issues import text
@@ -11,15 +12,16 @@ from terminology.model import CANONICAL_BASE, SUGGESTED_CODING, Issue, Json
 MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
 OWN_MESSAGE_ID = f"{CANONICAL_BASE}/StructureDefinition/message-id"
 TX_ISSUE_TYPE = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
-_VARIANTS = ("_one", "_other")
+ANY = Languages()
+_NUMBERED = re.compile(r"^(Display_Name.*|VALUESET_SUPPLEMENT_MISSING)_(?:one|other)$")
 
 
-def operation_outcome(issues: Iterable[Issue], languages: Languages = Languages()) -> Json:
+def operation_outcome(issues: Iterable[Issue], languages: Languages = ANY) -> Json:
     """An OperationOutcome with one entry an issue, in order, its text in the reader's language."""
     return {"resourceType": "OperationOutcome", "issue": [entry(found, languages) for found in issues]}
 
 
-def entry(found: Issue, languages: Languages = Languages()) -> Json:
+def entry(found: Issue, languages: Languages = ANY) -> Json:
     """One ``OperationOutcome.issue``. HL7's message ids travel in HL7's extension, ours in one of our own."""
     own = found.message_id.startswith("OWN_")
     extensions: list[Json] = [{"url": OWN_MESSAGE_ID if own else MESSAGE_ID, "valueString": message_id(found)}]
@@ -38,7 +40,4 @@ def entry(found: Issue, languages: Languages = Languages()) -> Json:
 
 def message_id(found: Issue) -> str:
     """The id as it travels: variants of number are variants of one message."""
-    for ending in _VARIANTS:
-        if found.message_id.startswith("Display_Name") and found.message_id.endswith(ending):
-            return found.message_id.removesuffix(ending)
-    return found.message_id
+    return _NUMBERED.sub(r"\1", found.message_id)
