@@ -32,7 +32,7 @@ from terminology.refusals import headers, status
 from terminology.request import Exchange
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
-from terminology.wire.r4 import from_r4, to_r4
+from terminology.wire.r4 import answer_to_r4, from_r4, to_r4
 
 Handler = Callable[[Asked, str], Answer]
 
@@ -159,7 +159,8 @@ class Endpoint:
             cache_id=header("x-cache-id"),
             threshold=threshold(header("x-too-costly-threshold")),
         )
-        return Answer(200, self._out(self.service.call(operation, given, exchange)))
+        answer = self.service.call(operation, given, exchange)
+        return Answer(200, answer_to_r4(answer) if self.fhir == "R4" else answer)
 
     def _sent(self, operation: Operation, asked: Asked, query: Sequence[Given]) -> list[Given]:
         """What the body of a POST says: Parameters, or a resource that stands for the parameter of its type."""
@@ -204,7 +205,11 @@ class Endpoint:
         wanted = search.understood(
             kind, given, strict=asked.strict, count=settings.search_count, limit=settings.search_limit
         )
-        return Answer(200, search.searched(kind, wanted, self._resources(kind), self._out, asked.base))
+        held, whole = self._resources(kind), partial(self._whole, kind)
+        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, whole))
+
+    def _whole(self, kind: str, head: Json) -> Json:
+        return self.service.catalog(self.fhir).find_resource(kind, head["id"]) or head
 
     def _read(self, kind: str, asked: Asked, identity: str) -> Answer:
         found = self.service.catalog(self.fhir).find_resource(kind, identity)

@@ -7,7 +7,7 @@ Sources: RFC 4647 (matching), RFC 9110 section 12.5.4 (Accept-Language), https:/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from terminology.issues import Invalid, issue
@@ -28,6 +28,7 @@ _DISPLAY_USES = frozenset(
 )
 _TAG = re.compile(r"\*|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _SPACES = re.compile(r"\s+")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +188,15 @@ def _named(display: str, candidates: Iterable[Designation]) -> list[Designation]
 def presented(valid: Iterable[Designation]) -> list[str]:
     """``'Text' (language)`` for a sentence."""
     return [f"'{entry.value}' ({entry.language})" if entry.language else f"'{entry.value}'" for entry in valid]
+
+
+def textual(text: str) -> Callable[[Concept], bool]:
+    """The test of a search text: every word of it begins a word of the code or of one of the names."""
+    wanted = [word.casefold() for word in _WORD.findall(text)]
+
+    def found(concept: Concept) -> bool:
+        held = (concept.code, concept.display or "", *(entry.value for entry in concept.designations))
+        words = [word.casefold() for name in held for word in _WORD.findall(name)]
+        return all(any(word.startswith(part) for word in words) for part in wanted)
+
+    return found

@@ -22,12 +22,15 @@ def compiled(pattern: str) -> Any:
     options.max_mem = 8 << 20
     try:
         return re2.compile(pattern, options)
-    except re2.error as refused:
+    except (re2.error, UnicodeEncodeError) as refused:
         reason = refused.args[0] if refused.args else "it is not understood"
         said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise Invalid(issue("OWN_PATTERN_REFUSED", pattern, said)) from None
+        raise Invalid(issue("OWN_PATTERN_REFUSED", ascii(pattern), said)) from None
 
 
 def fullmatch(pattern: str, text: str) -> bool:
-    """True when the whole text matches."""
-    return compiled(pattern).fullmatch(text) is not None
+    """True when the whole text matches; a text that is no Unicode (a lone surrogate) never does."""
+    try:
+        return compiled(pattern).fullmatch(text) is not None
+    except UnicodeEncodeError:
+        return False

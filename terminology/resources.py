@@ -33,6 +33,7 @@ from terminology.model import (
     ValueSetInfo,
 )
 from terminology.providers.memory import MemoryProvider
+from terminology.wire.shapes import misshapen
 
 CONCEPT_PROPERTIES = "http://hl7.org/fhir/concept-properties#"
 STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
@@ -95,6 +96,12 @@ def _name(resource: Any) -> str:
     return str(resource.get("url") or resource.get("id") or "without url")
 
 
+def _shaped(resource: Json) -> None:
+    """Refuses JSON that does not have the shape of its type, so that no reader behind has to ask again."""
+    if said := misshapen(resource):
+        raise _refuse(resource, said)
+
+
 def _refuse(resource: Json, reason: str) -> Invalid:
     return Invalid(issue("OWN_RESOURCE_INVALID", resource.get("resourceType"), _name(resource), reason))
 
@@ -154,6 +161,7 @@ def _property_definition(stated: Json) -> PropertyDefinition:
 
 def code_system(resource: Json) -> MemoryProvider:
     """A CodeSystem as provider; the hierarchy is that of nesting and of the properties that mean parent or child."""
+    _shaped(resource)
     info = code_system_info(resource)
     return MemoryProvider(info, concepts(resource, info))
 
@@ -248,6 +256,7 @@ def _date(properties: Sequence[Property], code: str) -> str | None:
 
 def supplement(resource: Json) -> Supplement:
     """A supplement: every designation and property it adds keeps its canonical as source."""
+    _shaped(resource)
     info = code_system_info(resource)
     if info.supplements is None:
         raise _refuse(resource, "it is a supplement, but does not say of what (supplements)")
@@ -274,6 +283,11 @@ def supplement(resource: Json) -> Supplement:
 
 def value_set(resource: Json) -> ValueSet:
     """A ValueSet as algebra; one without url can be used where it stands (inline, contained)."""
+    _shaped(resource)
+    return _value_set(resource)
+
+
+def _value_set(resource: Json) -> ValueSet:
     info = ValueSetInfo(
         canonical=Canonical(resource.get("url") or "", resource.get("version")),
         name=resource.get("name"),
@@ -298,7 +312,7 @@ def value_set(resource: Json) -> ValueSet:
         supplements=tuple(_canonicals(resource, SUPPLEMENT)),
         defaults=tuple(_defaults(compose)),
         contained={
-            f"#{entry['id']}": value_set(entry)
+            f"#{entry['id']}": _value_set(entry)
             for entry in resource.get("contained", [])
             if entry.get("resourceType") == "ValueSet" and entry.get("id")
         },
@@ -330,6 +344,7 @@ def _defaults(compose: Json) -> Iterator[tuple[str, Json]]:
 
 def concept_map(resource: Json) -> ConceptMap:
     """A ConceptMap (R5 form) as rows."""
+    _shaped(resource)
     url = resource.get("url")
     if not isinstance(url, str) or not url:
         raise _refuse(resource, "it has no url")
@@ -387,6 +402,7 @@ def _unmapped(group: Json) -> Unmapped:
 
 def naming_system(resource: Json) -> dict[str, str]:
     """Aliases of a NamingSystem: every other identifier → the preferred uri (https://hl7.org/fhir/namingsystem.html)."""
+    _shaped(resource)
     named = [entry for entry in resource.get("uniqueId", []) if isinstance(entry, dict) and entry.get("value")]
     uris = [entry for entry in named if entry.get("type") == "uri"]
     preferred = next((e for e in uris if e.get("preferred")), None) or next(iter(uris), None)

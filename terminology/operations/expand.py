@@ -13,6 +13,7 @@ from terminology.conceptset import included, leaves
 from terminology.decoration import Decorated, Wanted, decorated
 from terminology.expansion import Member, Node, Page, Trail, members, page
 from terminology.issues import NotFound, TooCostly, issue, text
+from terminology.languages import textual
 from terminology.model import Canonical, Import, Json, Select, ValueSet
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import (
@@ -23,7 +24,6 @@ from terminology.operations.shared import (
     named_value_set,
     reading_languages,
 )
-from terminology.providers.filters import textual
 from terminology.request import Request
 from terminology.resolution import prepare, standing
 
@@ -256,11 +256,9 @@ def respond(outcome: Expansion, request: Request) -> Json:
     source = outcome.value_set.resource
     kept = source if outcome.with_definition else {name: source[name] for name in KEPT if name in source}
     made: Json = {"resourceType": "ValueSet", **{k: v for k, v in kept.items() if k not in _DROPPED}}
-    expansion: Json = {
-        "identifier": outcome.identifier,
-        "timestamp": outcome.timestamp,
-        "total": outcome.total,
-    }
+    expansion: Json = {"identifier": outcome.identifier, "timestamp": outcome.timestamp}
+    if outcome.total is not None:
+        expansion["total"] = outcome.total
     if outcome.unclosed:
         reasons = ({"url": UNCLOSED_REASON, "valueString": reason} for reason in outcome.unclosed)
         expansion = {"extension": [{"url": UNCLOSED, "valueBoolean": True}, *reasons], **expansion}

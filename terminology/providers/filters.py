@@ -6,7 +6,6 @@ every provider that has one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Protocol
@@ -16,7 +15,6 @@ from terminology.issues import Invalid, NotSupported, issue
 from terminology.model import CodeSystemInfo, Concept, Filter, Miss
 
 Predicate = Callable[[Concept], bool]
-_WORD = re.compile(r"\w+")
 
 
 class Hierarchy(Protocol):
@@ -211,15 +209,3 @@ def as_texts(value: Any) -> Iterable[str]:
     if isinstance(value, (int, float, Decimal)):
         return (str(value),)
     return (str(value),)
-
-
-def textual(text: str) -> Predicate:
-    """The predicate of a search text: every word of it begins a word of the code or of one of the names."""
-    wanted = [word.casefold() for word in _WORD.findall(text)]
-
-    def found(concept: Concept) -> bool:
-        names = (concept.code, concept.display or "", *(entry.value for entry in concept.designations))
-        words = [word.casefold() for name in names for word in _WORD.findall(name)]
-        return all(any(word.startswith(part) for word in words) for part in wanted)
-
-    return found

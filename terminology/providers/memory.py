@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from terminology.languages import textual
 from terminology.model import CodeSystemInfo, Concept, Listed, Miss, Query, Selection, Subsumption
-from terminology.providers.filters import Predicate, predicate, textual
+from terminology.providers.filters import Predicate, predicate
 
 
 class MemoryProvider:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from terminology.languages import textual
 from terminology.model import (
     CodeSystemInfo,
     CodeSystemProvider,
@@ -17,7 +18,7 @@ from terminology.model import (
     Supplement,
     Tree,
 )
-from terminology.providers.filters import predicate, textual
+from terminology.providers.filters import predicate
 
 
 def supplemented(provider: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> Supplemented:
