@@ -87,7 +87,8 @@ def _parts(name: str, entries: Iterable[Json]) -> Table:
 def table(rows: Iterable[Mapping[str, str]], heading: str | None = None) -> Table:
     """Rows that name their cells, under the columns that hold something, in the order they first appear."""
     held = list(rows)
-    columns = tuple(dict.fromkeys(name for row in held for name, text in row.items() if text))
+    used = {name for row in held for name, text in row.items() if text}
+    columns = tuple(dict.fromkeys(name for row in held for name in row if name in used))
     return Table(tuple(tuple(row.get(name, "") for name in columns) for row in held), columns, heading)
 
 

@@ -1,20 +1,24 @@
 """Starts the production server (Granian): settings reach its workers through the environment.
 
-Granian only binds and spawns; each worker makes its own app with ``terminology.create_app``. What can be seen
-to be wrong is said before that, in one sentence, and is not the crash of every worker.
+Granian forks workers; each makes its own app and reads its content before it listens, so a client that is let in
+is answered at once. What can be seen to be wrong is said before that, in one sentence.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import time
 from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
-from terminology.service import State
+from terminology.model import FHIR_VERSIONS
+from terminology.service import State, create_app
 from terminology.settings import Settings, Stated, as_environment
 
 OURS = {
@@ -24,6 +28,8 @@ OURS = {
     "conceptmaps": "published",
 }
 """Our import packages, and a name that each has when it is ours."""
+KILL_TIMEOUT = 30
+"""Seconds that requests under way may take when the server is asked to end."""
 HEADER_TIMEOUT = 5000
 """Milliseconds that a client may take to send the head of a request."""
 BACKPRESSURE = 64
@@ -39,12 +45,28 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     settings = Settings(**{each.setting.name: each.value for each in found})
     check_names()
     check_content(settings)
-    check_address(settings.host, settings.port)
+    place = check_address(settings.host.strip("[]"), settings.port)
     os.environ.update(as_environment(found))
     import_module("terminology.server")  # once, for all workers: they are forked
     server = _server(settings)
-    server.on_startup(lambda: say(f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"))
-    server.serve()
+    line = f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"
+    server.on_startup(Thread(target=_once_open, args=(place, lambda: say(line)), daemon=True).start)
+    try:
+        server.serve()
+    except SystemExit as ended:
+        if ended.code:
+            raise CannotServeError("The workers ended by themselves. What they said stands above") from ended
+
+
+def worker() -> Any:
+    """The app of one worker. Until the worker listens a signal simply ends it; Granian then sets its own handlers."""
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, signal.SIG_DFL)
+    app = create_app()
+    for service in app.extensions["terminology"].values():
+        for fhir in FHIR_VERSIONS:
+            service.catalog(fhir)
+    return app
 
 
 def address(settings: Settings) -> str:
@@ -86,8 +108,8 @@ def check_content(settings: Settings) -> None:
         State(settings).catalog("R5")
 
 
-def check_address(host: str, port: int) -> None:
-    """Refuses to start where the port is taken: Granian shares a port with another Granian without a word."""
+def check_address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    """The socket address; refuses a port that is taken (Granian shares a port with another Granian unasked)."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -96,6 +118,17 @@ def check_address(host: str, port: int) -> None:
     except OSError as wrong:
         reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be used ({wrong.strerror})"
         raise CannotServeError(f"{host}:{port} {reason}. Choose another with --host or --port") from wrong
+    return family, place
+
+
+def _once_open(place: tuple[socket.AddressFamily, Any], act: Callable[[], None]) -> None:
+    """Acts when the first worker listens."""
+    family, target = place
+    while True:
+        time.sleep(0.05)
+        with socket.socket(family) as probe:
+            if probe.connect_ex(target) == 0:
+                return act()
 
 
 def _server(settings: Settings) -> Any:
@@ -105,7 +138,7 @@ def _server(settings: Settings) -> Any:
     from granian.log import LogLevels  # noqa: PLC0415
 
     return Granian(
-        "terminology:create_app",
+        f"{__name__}:{worker.__name__}",
         factory=True,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
@@ -115,7 +148,7 @@ def _server(settings: Settings) -> Any:
         blocking_threads=settings.threads,
         backpressure=BACKPRESSURE,
         respawn_failed_workers=True,
-        workers_kill_timeout=30,
+        workers_kill_timeout=KILL_TIMEOUT,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
         websockets=False,
         log_level=LogLevels(settings.log_level if settings.log_level in ("critical", "debug") else "error"),

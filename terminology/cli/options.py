@@ -19,7 +19,9 @@ from terminology.settings import Setting, SettingsError, Stated
 def of_settings(rows: Iterable[Setting]) -> list[click.Option]:
     """``--settings`` and a flag for each row; what is not stated stays out of ``stated``."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    named = click.Option(["--settings"], type=file, help=f"Settings file (TOML); also {settings.FILE_VARIABLE}.")
+    named = click.Option(
+        ["--settings"], type=file, metavar="FILE", help=f"Settings file (TOML); also {settings.FILE_VARIABLE}."
+    )
     return [named, *(_flag(row) for row in rows)]
 
 
