@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -491,7 +491,7 @@ def issue(
     )
 
 
-@cache
+@lru_cache(maxsize=64)  # bounded: a request may name any language
 def translations(language: str) -> Mapping[str, str]:
     """Message id → sentence in ``language`` (a primary subtag such as ``de``); empty where there is none."""
     file = Path(__file__).parent / "messages" / f"{language}.json"
