@@ -47,15 +47,15 @@ def file(request: pytest.FixtureRequest) -> dict[str, Any]:
 # --- the files ----------------------------------------------------------------------------------------------------
 
 
-def test_the_languages_are_those_that_have_a_source():
+def test_the_languages_are_those_that_have_a_source() -> None:
     assert [file.stem for file in FILES] == ["de", "es", "nl"]
 
 
-def test_a_translation_is_of_a_sentence_that_exists(file):
+def test_a_translation_is_of_a_sentence_that_exists(file: dict[str, Any]) -> None:
     assert set(file["sentences"]) <= set(SENTENCES)
 
 
-def test_a_translation_has_the_arguments_of_the_english_sentence(file):
+def test_a_translation_has_the_arguments_of_the_english_sentence(file: dict[str, Any]) -> None:
     differ = {
         name: said
         for name, said in file["sentences"].items()
@@ -64,14 +64,14 @@ def test_a_translation_has_the_arguments_of_the_english_sentence(file):
     assert not differ
 
 
-def test_a_translation_quotes_the_arguments_that_the_english_sentence_quotes(file):
+def test_a_translation_quotes_the_arguments_that_the_english_sentence_quotes(file: dict[str, Any]) -> None:
     differ = {
         name: said for name, said in file["sentences"].items() if not quoted(SENTENCES[name].text) <= quoted(said)
     }
     assert not differ
 
 
-def test_a_translation_can_be_filled_in(file):
+def test_a_translation_can_be_filled_in(file: dict[str, Any]) -> None:
     for name, said in file["sentences"].items():
         filled = said.format(*ARGUMENTS)
         assert all(ARGUMENTS[int(place[1])] in filled for place in placeholders(said)), name
@@ -79,23 +79,23 @@ def test_a_translation_can_be_filled_in(file):
         assert said == " ".join(said.split()), name
 
 
-def test_a_file_says_whether_it_was_reviewed_and_where_it_comes_from(file):
+def test_a_file_says_whether_it_was_reviewed_and_where_it_comes_from(file: dict[str, Any]) -> None:
     assert file["reviewed"] is (file["language"] == "de")
     assert ("unreviewed" in file["note"]) is not file["reviewed"]
 
 
-def test_german_is_complete():
+def test_german_is_complete() -> None:
     assert set(translations("de")) == set(SENTENCES)
 
 
-def test_german_is_german():
+def test_german_is_german() -> None:
     # Bundle.entry[0]: … has no words of its own
     same = {name for name, said in translations("de").items() if said == SENTENCES[name].text}
     assert same <= {"OWN_BUNDLE_ENTRY"}
 
 
 @pytest.mark.parametrize(("english", "german"), [("Send", "Senden Sie"), ("raise the setting", "erhöhen Sie")])
-def test_a_german_sentence_keeps_its_remedy(english, german):
+def test_a_german_sentence_keeps_its_remedy(english: str, german: str) -> None:
     told = {name for name, sentence in SENTENCES.items() if re.search(rf"\b{english}\b", sentence.text)}
     assert told
     assert {name for name in told if german not in translations("de")[name]} == set()
@@ -105,22 +105,22 @@ def test_a_german_sentence_keeps_its_remedy(english, german):
 
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))
-def test_every_sentence_is_said_in_german(name):
+def test_every_sentence_is_said_in_german(name: str) -> None:
     found = issue(name, *ARGUMENTS)
     assert text(found, ("de",)) == translations("de")[name].format(*ARGUMENTS)
 
 
 @pytest.mark.parametrize("languages", [(), ("en",), ("tlh",), ("en", "de"), ("../de",), ("",)])
-def test_a_language_without_translations_is_answered_in_english(languages):
+def test_a_language_without_translations_is_answered_in_english(languages: tuple[str, ...]) -> None:
     assert text(issue("OWN_LOOKUP_UNKNOWN_SYSTEM", "urn:x"), languages) == IN_ENGLISH
 
 
-def test_a_sentence_that_one_language_lacks_is_said_in_the_next_one():
+def test_a_sentence_that_one_language_lacks_is_said_in_the_next_one() -> None:
     assert "OWN_LOOKUP_UNKNOWN_SYSTEM" not in translations("nl")
     assert text(issue("OWN_LOOKUP_UNKNOWN_SYSTEM", "urn:x"), ("nl", "de")) == IN_GERMAN
 
 
-def test_languages_that_nobody_translated_are_not_kept_without_end():
+def test_languages_that_nobody_translated_are_not_kept_without_end() -> None:
     for number in range(26**2):
         translations(f"q{chr(97 + number // 26)}{chr(97 + number % 26)}")
     info = translations.cache_info()
@@ -150,13 +150,15 @@ def test_languages_that_nobody_translated_are_not_kept_without_end():
         ("no list of languages", IN_ENGLISH),
     ],
 )
-def test_an_error_is_said_in_the_language_that_the_reader_prefers(client, accepted, said):
+def test_an_error_is_said_in_the_language_that_the_reader_prefers(
+    client: Client, accepted: str | None, said: str
+) -> None:
     reply = client.get(UNKNOWN_SYSTEM, headers={"Accept-Language": accepted} if accepted else {})
     assert reply.texts == said
     assert reply.ids == ["OWN_LOOKUP_UNKNOWN_SYSTEM"]
 
 
-def test_an_error_has_the_same_id_severity_and_code_in_every_language(client):
+def test_an_error_has_the_same_id_severity_and_code_in_every_language(client: Client) -> None:
     def without_words(reply: Reply) -> list[dict[str, Any]]:
         return [{**each, "details": {**each["details"], "text": None}} for each in reply.resource["issue"]]
 
@@ -165,7 +167,7 @@ def test_an_error_has_the_same_id_severity_and_code_in_every_language(client):
     assert asked[0].status == asked[1].status
 
 
-def test_the_message_of_validate_code_is_translated_as_its_issues_are(client):
+def test_the_message_of_validate_code_is_translated_as_its_issues_are(client: Client) -> None:
     asked = f"ValueSet/$validate-code?url={HARVEST}&system={CPT}&code=99999"
     reply = client.get(asked, headers={"Accept-Language": "de"})
     said = [each["details"]["text"] for each in reply.parameter("issues")["issue"]]
@@ -175,6 +177,6 @@ def test_the_message_of_validate_code_is_translated_as_its_issues_are(client):
     assert "was not found" not in reply.parameter("message")
 
 
-def test_the_language_of_displays_is_not_the_language_of_messages(client):
+def test_the_language_of_displays_is_not_the_language_of_messages(client: Client) -> None:
     reply = client.get(f"{UNKNOWN_SYSTEM}&displayLanguage=de", headers={"Accept-Language": "en"})
     assert reply.texts == IN_ENGLISH
