@@ -29,6 +29,7 @@ FORMS: Mapping[str, Form] = {
 }
 """The types that are read and written; ``…+fhir`` are the names of DSTU2, which some clients still send."""
 
+FORM = "application/x-www-form-urlencoded"
 _WILDCARDS = ("*/*", "application/*", "*")
 _PLAIN = frozenset(("application/json", "text/json", "application/xml", "text/xml"))
 _SHORT = {"json": "application/fhir+json", "xml": "application/fhir+xml", "text/html": "application/json"}
@@ -168,4 +169,4 @@ def _body_form(content_type: str, fhir: FhirVersion) -> Form:
 
 def is_form(content_type: str | None) -> bool:
     """True for the body of a search that is sent as a form."""
-    return next(_ranges(content_type or ""), Range("")).name == "application/x-www-form-urlencoded"
+    return next(_ranges(content_type or ""), Range("")).name == FORM

@@ -32,7 +32,7 @@ from terminology.exchange import (
 )
 from terminology.issues import Invalid, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
 from terminology.model import FhirVersion, Json
-from terminology.negotiation import FHIR_JSON, body_form, is_form
+from terminology.negotiation import FHIR_JSON, FORM, body_form, is_form
 from terminology.operation import Operation
 from terminology.operations import OPERATIONS
 
@@ -172,7 +172,7 @@ class Door:
         return f"{request.scheme}://{host}{root}{below}" if host else f"{root}{below}"
 
     def _body(self, fhir: FhirVersion) -> Json | None:
-        if request.content_length == 0:
+        if _bodiless():
             return None
         if (coding := request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()) != "identity":
             raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", coding[:40], "it uncompressed"))
@@ -180,12 +180,11 @@ class Door:
         return read(_data(self.service.settings.body_limit, "body_limit"), form, fhir)
 
     def _form(self) -> Pairs:
-        content_type = request.environ.get("CONTENT_TYPE")
-        if request.content_length == 0:
+        if _bodiless():
             return ()
+        content_type = request.environ.get("CONTENT_TYPE", FORM)
         if not is_form(content_type):
-            wanted = "application/x-www-form-urlencoded"
-            raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", (content_type or "unknown")[:200], wanted))
+            raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", content_type[:200], FORM))
         try:
             return pairs(_data(FORM_LIMIT, "none: this limit is fixed").decode("ascii"))
         except UnicodeDecodeError:
@@ -204,6 +203,12 @@ class _Elsewhere:
         hint = f"The service is at {self.prefix}: start with {self.prefix}/r4/metadata"
         refusal = NotFound(issue("OWN_UNKNOWN_ROUTE", f"/{rest[:200]}", hint))
         return _response(self.endpoint.refused(refusal), self.endpoint, identity)
+
+
+def _bodiless() -> bool:
+    """True where the request says that nothing follows; HTTP/2 and chunks give no length, and may have a body."""
+    length = request.content_length
+    return length == 0 or (length is None and not request.environ.get("wsgi.input_terminated"))
 
 
 def _data(limit: int, setting: str) -> bytes:

@@ -10,6 +10,8 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 
 from terminology.model import FhirVersion
+from terminology.wire import json_text
+from terminology.wire.checks import checkable
 from terminology.wire.xml import from_xml
 
 FHIR_VERSIONS = {"r4": "4.0", "r5": "5.0"}
@@ -88,8 +90,8 @@ class Client:
         version: FhirVersion = "R5" if self.version == "r5" else "R4"
         form = headers["Content-Type"].partition(";")[0]
         assert form.partition("/")[2] in {"fhir+json", "json", "fhir+xml", "xml"}, f"not FHIR: {form}"
-        resource: dict[str, Any] = from_xml(body, version) if form.endswith("xml") else json.loads(body)
-        parsed(resource, FHIR_VERSIONS[self.version])
+        resource: dict[str, Any] = from_xml(body, version) if form.endswith("xml") else json_text.read(body)
+        parsed(checkable(resource), FHIR_VERSIONS[self.version])
         return resource
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from terminology.model import FhirVersion, Json
 
@@ -10,12 +11,22 @@ _PACKAGES = {"R4": "fhir.resources.R4B", "R5": "fhir.resources"}
 """There is no package for 4.0.1; of the types that are answered R4B has the same shape."""
 
 
+def checkable(value: Any) -> Any:
+    """Without what the models of fhir.resources 8 do not know: ``_valueCode`` and its like on an extension."""
+    if isinstance(value, list):
+        return [checkable(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    unknown = "_value" if "url" in value else "\0"
+    return {key: checkable(each) for key, each in value.items() if not key.startswith(unknown)}
+
+
 def problem(resource: Json, fhir: FhirVersion) -> str | None:
     """What fhir.resources finds wrong with a resource, on one line; None where it finds nothing."""
     kind = str(resource.get("resourceType"))
     try:
         model = getattr(import_module(f"{_PACKAGES[fhir]}.{kind.lower()}"), kind)
-        model.model_validate(resource)
+        model.model_validate(checkable(resource))
     except (ValueError, ImportError, AttributeError) as wrong:
         return " ".join(str(wrong).split())[:2000]
     return None
