@@ -19,7 +19,7 @@ from typing import Any
 
 from terminology.model import FHIR_VERSIONS
 from terminology.service import State, create_app
-from terminology.settings import Settings, Stated, as_environment
+from terminology.settings import Settings, Stated, hand_down
 
 OURS = {
     "terminology": "create_app",
@@ -46,7 +46,7 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     check_names()
     check_content(settings)
     place = check_address(settings.host.strip("[]"), settings.port)
-    os.environ.update(as_environment(found))
+    hand_down(found, os.environ)
     import_module("terminology.server")  # once, for all workers: they are forked
     server = _server(settings)
     line = f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,9 @@ class Settings:
     installed_content: bool = _row(
         True, "Content", "Publish the content of installed packages (entry points), our own included."
     )
+    core_content: bool = _row(
+        True, "Content", "Publish the code systems and value sets of FHIR itself, in the version of each endpoint."
+    )
     default_supplements: tuple[str, ...] = _row(
         (f"{CANONICAL_BASE}/CodeSystem/cpt-bone-marrow-harvest-facts",),
         "Content",
@@ -182,9 +185,13 @@ def resolve(
     return tuple(chosen.get(setting.name, Stated(setting, setting.default, "default")) for setting in TABLE)
 
 
-def as_environment(found: tuple[Stated, ...]) -> dict[str, str]:
-    """The variables that make another process resolve the same values, whatever its file says."""
-    return {each.setting.variable: _as_text(each.value) for each in found if each.origin != "default"}
+def hand_down(found: tuple[Stated, ...], environment: MutableMapping[str, str]) -> None:
+    """Sets the variables with which another process resolves the same values; a secret in a file stays there."""
+    for each in found:
+        variable = each.setting.variable
+        if each.origin not in ("default", variable, f"{variable}_FILE"):
+            environment.pop(f"{variable}_FILE", None)
+            environment[variable] = _as_text(each.value)
 
 
 # --- sources -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from terminology import settings
-from terminology.settings import TABLE, Settings, SettingsError, Stated, as_environment, resolve
+from terminology.settings import TABLE, Settings, SettingsError, Stated, hand_down, resolve
 
 
 def load(**sources):
@@ -168,6 +168,8 @@ def test_the_variables_of_a_kubernetes_service_called_terminology_are_no_setting
 
 
 def test_another_process_resolves_the_same_values_from_the_environment(file: Path):
+    secret = file.with_name("secret")
+    secret.write_text("7")
     stated = {
         "url_prefix": "/",
         "content": ["a,b", "c"],
@@ -176,8 +178,17 @@ def test_another_process_resolves_the_same_values_from_the_environment(file: Pat
         "installed_content": False,
         "host": "::1",
     }
-    found = resolve(stated=stated, environment={"TERMINOLOGY_BASE_URL": "https://x.org"}, file=file)
-    again = load(environment=as_environment(found))
+    environment = {
+        "TERMINOLOGY_BASE_URL": "https://x.org",
+        "TERMINOLOGY_HOST_FILE": str(secret),
+        "TERMINOLOGY_LOG_LEVEL": "debug",
+        "TERMINOLOGY_BATCH_LIMIT_FILE": str(secret),
+    }
+    found = resolve(stated=stated, environment=environment, file=file)
+    hand_down(found, environment)
+    assert environment["TERMINOLOGY_BATCH_LIMIT_FILE"] == str(secret)
+    assert "TERMINOLOGY_BATCH_LIMIT" not in environment
+    again = load(environment=environment)
     assert dataclasses.asdict(again) == {each.setting.name: each.value for each in found}
 
 
