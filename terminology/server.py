@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXTENSION = "terminology"
+DRAINED = 4
+"""A body that is larger than this many times the limit is not read to its end."""
 VERSIONS: Mapping[str, FhirVersion] = {"r4": "R4", "r5": "R5"}
 DEFAULT: FhirVersion = "R4"
 """The version that the prefix itself speaks."""
@@ -224,8 +227,22 @@ def _data(limit: int, setting: str) -> bytes:
     except (ClientDisconnected, HTTPException, OSError):
         raise Invalid(issue("OWN_MALFORMED_BODY", "it ended before its announced length")) from None
     if data is None or len(data) > limit:
+        _drain(0 if data is None else len(data), DRAINED * limit)
         raise TooLarge(issue("OWN_BODY_TOO_LARGE", limit, setting))
     return data
+
+
+def _drain(taken: int, most: int) -> None:
+    """Reads the rest of a body that is somewhat too large: a client that is still sending would see the connection
+    break, and not the refusal. ``taken`` bytes were read; one that is longer than ``most`` is left unread."""
+    length = request.content_length
+    if length is not None and length > most:
+        return
+    left = (most if length is None else length) - taken
+    stream = request.environ["wsgi.input"]
+    with suppress(OSError):
+        while left > 0 and (piece := stream.read(min(left, 65_536))):
+            left -= len(piece)
 
 
 def _response(answer: Answer, endpoint: Endpoint, identity: str, *, check: bool = False) -> Response:
