@@ -152,7 +152,7 @@ def test_extensions_of_ours_are_defined():
         parsed(definition, "5.0")
         parsed(definition, "4.0")
     used = {e["url"] for each in PUBLISHED for e in each.get("extension", []) if e["url"].startswith(BASE)}
-    names = ("displays-not-held", "no-subsumption", "suggested-coding")
+    names = ("displays-not-held", "message-id", "no-subsumption", "suggested-coding")
     assert {d["url"] for d in definitions} == {f"{BASE}/StructureDefinition/{each}" for each in names} > used
 
 
