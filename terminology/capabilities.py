@@ -175,7 +175,8 @@ def terminology_capabilities(
     stated = deviations(catalog, settings)
     title = f"{PRODUCT}: code systems and operations, in FHIR {FHIR_VERSIONS[fhir]}"
     expand = next((each for each in operations if (each.resource, each.name) == ("ValueSet", "expand")), None)
-    inputs = [each for each in expand.inputs if each.name not in _OPEN_EXPANSION] if expand else []
+    unsaid = (*_OPEN_EXPANSION, *(() if settings.cache_control else ("cache-id",)))
+    inputs = [each for each in expand.inputs if each.name not in unsaid] if expand else []
     systems = [_code_system(catalog, url) for url in sorted(catalog.urls())]
     return {
         **_head("TerminologyCapabilities", "terminology-server", title),

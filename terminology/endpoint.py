@@ -49,7 +49,8 @@ class Endpoint:
     def __init__(self, service: Service, fhir: FhirVersion, operations: Sequence[Operation]) -> None:
         self.service = service
         self.fhir = fhir
-        self.operations = tuple(each for each in operations if each.levels.get(fhir))
+        on = [each for each in operations if each.setting is None or getattr(service.settings, each.setting)]
+        self.operations = tuple(each for each in on if each.levels.get(fhir))
         self.definitions = tuple(definition(each, fhir) for each in self.operations)
         self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS)
         self.routes = self._routes()

@@ -444,6 +444,34 @@ SENTENCES: Mapping[str, Sentence] = {
         "The cache '{0}' is not known: it was never started, has ended or has expired. Start one with "
         "$cache-control?mode=start",
     ),
+    "OWN_CACHE_ID_GUESSABLE": Sentence(
+        _E, "security", None, "The cache-id '{0}' can be guessed. Draw one of at least {1} characters, such as a UUID"
+    ),
+    "OWN_CACHE_TOO_LARGE": Sentence(
+        _E, "too-long", None, "The cache would hold more than {0} bytes. Send less, or raise the setting {1}"
+    ),
+    "OWN_CLOSURE_NAME": Sentence(
+        _E, "value", None, "Invalid closure name '{0}': 1 to 64 letters, digits, - and . make one"
+    ),
+    "OWN_CLOSURE_UNKNOWN": Sentence(
+        _E, "not-found", None, "Invalid closure name '{0}': there is no such table. Send the name alone to make it"
+    ),
+    "OWN_CLOSURE_VERSION": Sentence(
+        _E, "not-found", None, "The closure '{0}' has no version '{1}', it is at {2}. Replay all of it with version 0"
+    ),
+    "OWN_CLOSURE_REINITIALISE": Sentence(
+        _E,
+        "conflict",
+        None,
+        "The closure '{0}' must be reinitialized: it holds codes of {1} version '{2}', and version '{3}' answers now",
+    ),
+    "OWN_CLOSURE_CODING": Sentence(_E, "required", None, "A concept of a closure needs system and code"),
+    "OWN_UNKNOWN_PROPERTY": Sentence(
+        _E, "not-found", None, "The CodeSystem '{0}' has no property '{1}'. It has {2}"
+    ),
+    "OWN_MATCHES_NOT_ENUMERABLE": Sentence(
+        _E, "not-supported", None, "The code system '{0}' cannot be enumerated, so matches cannot be found"
+    ),
     "OWN_BUNDLE_TYPE": Sentence(_E, "not-supported", None, "This server does not process {0} yet. {1}"),
     "OWN_BUNDLE_ENTRY": Sentence(_E, "invalid", None, "Bundle.entry[{0}]: {1}"),
     "OWN_UNAVAILABLE": Sentence(_E, "transient", None, "The server is busy. Ask again in {0} s"),

@@ -7,11 +7,13 @@ uses lives in ``app.extensions["terminology"]`` as a ``State``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from terminology import parameters, resources
+from terminology import parameters
 from terminology.catalog import Catalog, Limits, Scope
 from terminology.discovery import published
+from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Json
@@ -24,8 +26,9 @@ from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
 from terminology.parameters import Arguments, Given
 from terminology.providers.supplemented import supplemented
-from terminology.request import Exchange, Request
+from terminology.request import Exchange, Request, client
 from terminology.settings import Settings
+from terminology.storage import Bounds, Storage
 from terminology.validation import Validation
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ class State:
     def __init__(self, settings: Settings, catalogs: Mapping[FhirVersion, Catalog] | None = None) -> None:
         self.settings = settings
         self._catalogs: dict[FhirVersion, Catalog] = dict(catalogs or {})
+        bounds = Bounds(**{each.name: getattr(settings, each.name) for each in fields(Bounds)})
+        self.storage = Storage(settings.state_path, bounds)
+        self._guests = Guests(settings, self.storage)
 
     def catalog(self, fhir: FhirVersion) -> Catalog:
         """The content as a reader of that FHIR version sees it."""
@@ -53,23 +59,21 @@ class State:
     def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Request:
         """The typed request of a call; raises Refusal with every reason."""
         arguments = parameters.read(operation, given, strict=exchange.strict)
-        scope = self.scope(arguments, exchange)
+        scope = self.scope(operation, arguments, exchange)
         target = None
         if exchange.level == "instance" and operation.resource and exchange.identity:
             target = scope.catalog.find_resource(operation.resource, exchange.identity)
             if target is None:
                 raise NotFound(issue("OWN_UNKNOWN_RESOURCE", operation.resource, exchange.identity))
-        return Request(arguments, scope, operation, exchange.level, target)
+        who, cache = client(exchange), exchange.cache_id
+        return Request(arguments, scope, operation, exchange.level, target, who, cache, self.storage)
 
-    def scope(self, arguments: Arguments, exchange: Exchange) -> Scope:
-        """The Scope of one request: the catalog with the request's own resources over it, and its rules."""
-        catalog, guests = self.catalog(exchange.fhir), 0
-        sent = arguments.all("tx-resource")
-        if len(sent) > self.settings.resource_limit:
-            limit = self.settings.resource_limit
-            raise Invalid(issue("OWN_TOO_MANY", "tx-resource", limit, "resource_limit", at="tx-resource"))
-        if sent:
-            catalog, guests = resources.layer(sent).over(catalog), 1
+    def scope(self, operation: Operation, arguments: Arguments, exchange: Exchange) -> Scope:
+        """The Scope of one request: the catalog with the resources that it brings over it, and its rules."""
+        catalog = self.catalog(exchange.fhir)
+        guests = self._guests.layers(operation, arguments, exchange)
+        for layer in reversed(guests):
+            catalog = layer.over(catalog)
         scope = Scope(
             catalog=catalog,
             fhir=exchange.fhir,
@@ -77,7 +81,7 @@ class State:
             default_supplements=tuple(self.settings.default_supplements),
             limits=self._limits(exchange.threshold),
             decorate=supplemented,
-            guests=guests,
+            guests=len(guests),
         )
         return restated(scope, arguments)
 

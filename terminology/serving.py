@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
 from threading import Thread
@@ -19,7 +20,7 @@ from typing import Any
 
 from terminology.model import FHIR_VERSIONS
 from terminology.service import State, create_app
-from terminology.settings import Settings, Stated, hand_down
+from terminology.settings import BY_NAME, Settings, Stated, hand_down
 
 OURS = {
     "terminology": "create_app",
@@ -52,7 +53,8 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     line = f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"
     server.on_startup(Thread(target=_once_open, args=(place, lambda: say(line)), daemon=True).start)
     try:
-        server.serve()
+        with shared_state(settings):
+            server.serve()
     except SystemExit as ended:
         if ended.code:
             raise CannotServeError("The workers ended by themselves. What they said stands above") from ended
@@ -74,6 +76,19 @@ def address(settings: Settings) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"http://{bracketed}:{settings.port}{settings.url_prefix}"
+
+
+@contextmanager
+def shared_state(settings: Settings) -> Iterator[None]:
+    """All workers keep what outlives a request in one file: that of ``state_path``, else one that ends with them."""
+    if settings.state_path:
+        yield
+        return
+    from terminology.storage.database import temporary  # noqa: PLC0415  only who has no state_path needs it
+
+    with temporary() as path:
+        os.environ[BY_NAME["state_path"].variable] = path
+        yield
 
 
 def check_names() -> None:

@@ -110,6 +110,12 @@ class Settings:
     log_level: str = _row(
         "info", "Server", "How much is logged.", choices=("critical", "error", "warning", "info", "debug")
     )
+    state_path: str | None = _row(
+        None,
+        "Server",
+        "File for what outlives a request (caches, closure tables), the same for all processes; without it a private "
+        "one that ends with the server.",
+    )
     content: tuple[str, ...] = _row(
         (), "Content", "Further files, or folders of files, with FHIR JSON resources to publish at start."
     )
@@ -131,9 +137,13 @@ class Settings:
     resource_limit: int = _row(100, "Limits", "Most resources (tx-resource) in one request.", minimum=0)
     search_count: int = _row(50, "Limits", "Resources on a page of search results without _count.", minimum=1)
     search_limit: int = _row(200, "Limits", "Most resources on a page of search results.", minimum=1)
-    cache_limit: int = _row(200, "Limits", "Most caches of request resources that are kept.", minimum=0)
-    cache_bytes: int = _row(268_435_456, "Limits", "Most bytes of all caches of request resources.", minimum=0)
+    cache_control: bool = _row(True, "Limits", "Keep caches of request resources ($cache-control, cache-id).")
+    cache_limit: int = _row(200, "Limits", "Most caches of request resources that are kept.", minimum=1)
+    cache_bytes: int = _row(268_435_456, "Limits", "Most bytes of all caches of request resources.", minimum=1)
+    cache_size: int = _row(16_777_216, "Limits", "Most bytes of one cache of request resources.", minimum=1)
     cache_idle: int = _row(3600, "Limits", "Seconds until an unused cache of request resources ends.", minimum=1)
+    closure_tables: int = _row(100, "Limits", "Most closure tables ($closure) of one client.", minimum=0)
+    closure_limit: int = _row(10_000, "Limits", "Most concepts of a closure table.", minimum=1)
     shadow_check: bool = _row(
         False,
         "Checks",

@@ -28,13 +28,14 @@ LAYERS = (
     ("judgement",),
     ("validation",),
     ("operation", "parameters", "wire", "resources", "request"),
+    ("layers",),
     ("operations",),
     ("procedures", "definitions", "capabilities"),
     ("negotiation",),
     ("exchange",),
     ("search", "bundles", "refusals"),
     ("endpoint",),
-    ("access", "web", "server", "service", "serving", "bulk"),
+    ("access", "web", "server", "guests", "service", "serving", "bulk"),
     ("output",),
     ("", "cli"),
     ("__main__",),
@@ -49,7 +50,10 @@ SIDE = {
 }
 MAY_IMPORT_SIDE = {
     "providers": {"catalog", "resolution", "resources", "importing", "discovery", "service"},
-    "storage": {"providers", "importing", "discovery", "service", "access", "server", "bulk", "cli"},
+    "storage": {
+        "providers", "importing", "discovery", "request", "layers", "guests", "operations",
+        "service", "serving", "access", "server", "bulk", "cli",
+    },
     "importing": {"discovery", "cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
 }
