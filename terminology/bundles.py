@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from terminology.exchange import Answer, Asked
+from terminology.exchange import Answer, Asked, is_resource
 from terminology.issues import Invalid, NotSupported, TooCostly, issue
 from terminology.model import Issue, Json
 
@@ -52,8 +52,9 @@ def _wrong(entry: Json, index: int) -> list[Issue]:
     if missing:
         named = " and ".join(f"request.{name}" for name in missing)
         return [issue("OWN_BUNDLE_ENTRY", index, f"{named} must be given", at=f"Bundle.entry[{index}].request")]
-    if not isinstance(entry.get("resource", {}), dict):
-        return [issue("OWN_BUNDLE_ENTRY", index, "resource must be an object", at=f"Bundle.entry[{index}]")]
+    if "resource" in entry and not is_resource(entry["resource"]):
+        reason = "resource must be an object with resourceType"
+        return [issue("OWN_BUNDLE_ENTRY", index, reason, at=f"Bundle.entry[{index}].resource")]
     return []
 
 

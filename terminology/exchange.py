@@ -166,9 +166,15 @@ def read(body: bytes, form: Form, fhir: FhirVersion) -> Json | None:
         raise Invalid(issue("OWN_MALFORMED_BODY", broken)) from None
     if not isinstance(found, dict):
         raise Invalid(issue("OWN_WRONG_RESOURCE", "FHIR", f"a JSON {_json_type(found)}"))
-    if not isinstance(found.get("resourceType"), str):
+    if not is_resource(found):
         raise Invalid(issue("OWN_WRONG_RESOURCE", "FHIR", "an object without resourceType"))
     return found
+
+
+def is_resource(value: object) -> bool:
+    """True for a JSON object that says which resource it is."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    return isinstance(kind, str) and bool(kind)
 
 
 def _json_type(value: object) -> str:

@@ -217,7 +217,8 @@ def _bodiless() -> bool:
 def _data(limit: int, setting: str) -> bytes:
     """The body; raises TooLarge: on Content-Length alone where there is one, else as the limit is passed."""
     own = request.max_content_length
-    limit = limit if own is None else min(limit, own)
+    if own is not None and own < limit:
+        limit, setting = own, "MAX_CONTENT_LENGTH of the app"
     # Werkzeug ends a body without Content-Length silently at the maximum, so one byte more tells it is too large.
     request.max_content_length = limit + 1
     try:

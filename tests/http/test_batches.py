@@ -131,6 +131,7 @@ def test_a_fault_in_one_entry_spares_the_others(client: Client) -> None:
         ({"request": []}, "entry[1]: request.method"),
         ({"request": {"method": 1, "url": "x"}}, "entry[1]: request.method"),
         ({"resource": [], "request": {"method": "GET", "url": "x"}}, "entry[1]: resource"),
+        ({"resource": {}, "request": {"method": "GET", "url": "x"}}, "entry[1]: resource"),
     ],
 )
 def test_a_malformed_entry_is_named(client: Client, wrong: dict[str, Any], words: str) -> None:

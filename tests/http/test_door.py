@@ -154,7 +154,9 @@ def test_a_body_that_ends_early_is_a_broken_request() -> None:
 def test_the_app_may_allow_less_than_we_do() -> None:
     client = served(echo)
     client.app.config["MAX_CONTENT_LENGTH"] = 10
-    assert client.post("$echo", parameters(text="x" * 100)).status == 413
+    reply = client.post("$echo", parameters(text="x" * 100))
+    assert (reply.status, reply.ids) == (413, ["OWN_BODY_TOO_LARGE"])
+    assert "MAX_CONTENT_LENGTH" in reply.texts
 
 
 @pytest.mark.parametrize(

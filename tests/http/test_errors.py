@@ -130,6 +130,7 @@ CASES = [
     post("not UTF-8", 400, "OWN_MALFORMED_BODY", ("UTF-8",), b'{"a":"\xff"}'),
     post("an array", 400, "OWN_MALFORMED_BODY", ("object",), b"[]"),
     post("no resourceType", 400, "OWN_WRONG_RESOURCE", ("resourceType",), b"{}"),
+    post("resourceType is empty", 400, "OWN_WRONG_RESOURCE", ("resourceType",), b'{"resourceType":""}'),
     post("resourceType is a number", 400, "OWN_WRONG_RESOURCE", ("resourceType",), b'{"resourceType":1}'),
     post("another resource", 400, "OWN_WRONG_RESOURCE", ("Parameters", "Patient"), {"resourceType": "Patient"}),
     post("too deep", 400, "OWN_MALFORMED_BODY", ("200",), nested(400)),

@@ -136,8 +136,13 @@ def test_any_accept_language_is_answered(client: Client, language: str) -> None:
 
 
 def test_errors_speak_the_readers_language_where_it_is_translated(client: Client) -> None:
-    reply = client.get(f"{LOOKUP}?system={CPT}", headers={"Accept-Language": "tlh, en;q=0.1"})
-    assert reply.texts
+    texts = {
+        language: client.get(f"{LOOKUP}?system={CPT}", headers={"Accept-Language": language}).texts
+        for language in ("en", "de", "de-CH, en;q=0.5", "tlh, en;q=0.1")
+    }
+    assert texts["de"] != texts["en"]
+    assert texts["de-CH, en;q=0.5"] == texts["de"]
+    assert texts["tlh, en;q=0.1"] == texts["en"]
 
 
 def test_shared_headers_are_on_every_answer(client: Client) -> None:
