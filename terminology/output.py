@@ -124,7 +124,7 @@ def _issue(issue: Json) -> Iterator[tuple[str, str]]:
     place = shown(issue.get("expression") or issue.get("location") or "")
     said = shown(issue.get("details", {}).get("text"))
     yield shown(issue.get("severity")), f"{place}: {said}" if place and said else said or place
-    if why := shown(issue.get("diagnostics")):
+    if (why := shown(issue.get("diagnostics"))) and why != said:
         yield "", why
     for extension in issue.get("extension", []):
         if extension.get("url") == SUGGESTED_CODING:

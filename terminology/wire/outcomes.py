@@ -31,8 +31,9 @@ def entry(found: Issue, languages: Languages = ANY) -> Json:
     if found.kind:
         details = {"coding": [{"system": TX_ISSUE_TYPE, "code": found.kind}], **details}
     made: Json = {"extension": extensions, "severity": found.severity, "code": found.code, "details": details}
-    if found.diagnostics:
-        made["diagnostics"] = found.diagnostics
+    # HAPI's clients put the diagnostics into their exceptions and never the text, so no error goes without.
+    if explained := found.diagnostics or (found.severity in ("error", "fatal") and details["text"]):
+        made["diagnostics"] = explained
     if found.expression:
         made["expression"] = [found.expression]
     return made

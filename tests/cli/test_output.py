@@ -123,6 +123,12 @@ def test_an_issue_says_what_and_where_then_why_then_what_was_meant():
     )
 
 
+def test_an_explanation_that_only_repeats_the_text_is_not_said_twice():
+    issue = {"severity": "error", "details": {"text": "Unknown code"}, "diagnostics": "Unknown code"}
+    [found] = output.tables({"resourceType": "OperationOutcome", "issue": [issue]})
+    assert found.rows == (("error", "Unknown code"),)
+
+
 def test_an_expansion_is_indented_by_depth():
     resource = {
         "resourceType": "ValueSet",
