@@ -21,11 +21,13 @@ from terminology.model import (
     Coding,
     Concept,
     ConceptSet,
+    Counted,
     Difference,
     Import,
     Intersection,
     Issue,
     Listed,
+    Query,
     Select,
     Tree,
     Union,
@@ -145,7 +147,7 @@ class _Listing:
     def _note_excluded(self, removed: ConceptSet) -> None:
         for part in removed.parts if isinstance(removed, (Union, Intersection)) else (removed,):
             if isinstance(part, Select):
-                self._provider(part)
+                self.provider(part)
             elif isinstance(part, Import):
                 self._note_import(part)
             elif isinstance(part, Intersection):
@@ -166,7 +168,7 @@ class _Listing:
             self.trail.note_rule(found.rule)
         return found.value_set, found.scope
 
-    def _provider(self, select: Select) -> CodeSystemProvider:
+    def provider(self, select: Select) -> CodeSystemProvider:
         answer = edition(select, self.scope)
         if answer.provider is None:
             raise NotFound(*(said.at(None) for said in answer.issues))
@@ -175,13 +177,19 @@ class _Listing:
         self.trail.note_system(answer.provider, self.value_set.info, answer.rule)
         return answer.provider
 
+    def query(self, select: Select) -> Query:
+        """The query of a select, as this listing asks it: the text is judged later where an author listed codes."""
+        text = None if select.query.listed else self.text
+        active = self.scope.active_only or self.value_set.inactive is False
+        return replace(select.query, text=text, active_only=active)
+
     def select(self, select: Select) -> Iterator[Member]:
-        provider = self._provider(select)
+        provider = self.provider(select)
         info = provider.info
         if not info.enumerable and select.query.listed is None:
             raise NotSupported(issue("CODESYSTEM_NOT_ENUMERABLE", info.canonical.url))
         named = {entry.code: entry for entry in select.query.listed or ()}
-        query = replace(select.query, text=None if named else self.text, active_only=self.scope.active_only)
+        query = self.query(select)
         language, versioned = self.value_set.info.language, self.overload.several
         cap = info.expansion_cap
         for count, concept in enumerate(provider.select(query)):
@@ -233,20 +241,50 @@ def page(
     nested: bool = True,
 ) -> Page:
     """The page asked for. Without ``count`` the whole set, refused over the limit; nested where the set allows it."""
-    limit = scope.limits.expansion
-    if count is None and not offset:
+    limit, start = scope.limits.expansion, offset or 0
+    if count is None and not start:
         listed = list(islice(found, limit + 1))
         if len(listed) > limit:
             raise TooCostly(issue("VALUESET_TOO_COSTLY", value_set.info, f">{limit}"))
         return Page(_nodes(value_set, listed, trail, nested), len(listed))
     listed = list(found)
-    start = offset or 0
     if count is None and len(listed) - start > limit:
         raise TooCostly(issue("VALUESET_TOO_COSTLY", value_set.info, f">{limit}"))
-    if not offset and count is not None and count > len(listed):
+    if not start and count is not None and count > len(listed):
         return Page(_nodes(value_set, listed, trail, nested), len(listed))
     shown = listed[start:] if count is None else listed[start : start + count]
     return Page(tuple(Node(member) for member in shown), len(listed))
+
+
+def pushed_down(
+    value_set: ValueSet, scope: Scope, trail: Trail, text: str | None, count: int | None, offset: int | None
+) -> Page | None:
+    """The page of a value set that is one query to one code system which counts without listing: read is the page,
+    whatever the size of the system. None where the value set is anything else, or fits on one page."""
+    parts = included(value_set.concepts)
+    if count is None or isinstance(value_set.concepts, Difference) or len(parts) != 1:
+        return None
+    part = parts[0]
+    if not isinstance(part, Select) or part.query.listed is not None:
+        return None
+    listing = _Listing(value_set, scope, trail, text, overload(value_set.concepts, None))
+    provider = edition(part, scope).provider
+    counted = _counted(provider)
+    if provider is None or counted is None or (provider.info.expansion_cap or count) < count:
+        return None
+    query = listing.query(part)
+    total = counted.count(query)
+    if total <= count and not offset:
+        return None
+    listing.provider(part)
+    asked = replace(query, offset=offset or 0, limit=count)
+    language = value_set.info.language
+    nodes = (Node(Member(provider, concept, None, language, versioned=False)) for concept in provider.select(asked))
+    return Page(tuple(nodes), total)
+
+
+def _counted(provider: object) -> Counted | None:
+    return provider if isinstance(provider, Counted) else None
 
 
 def _nodes(value_set: ValueSet, listed: Sequence[Member], trail: Trail, nested: bool) -> tuple[Node, ...]:
@@ -260,8 +298,12 @@ def _nestable(part: ConceptSet) -> bool:
     return isinstance(part, Select) and part.query.listed is None and len(part.query.filters) < 2 and lead(part) is part
 
 
+NESTED = 100
+"""Levels that a nested expansion may have; a deeper one is listed flat."""
+
+
 def _tree(listed: Sequence[Member]) -> tuple[Node, ...]:
-    """Each member under its nearest listed ancestor; a member with two listed parents makes the list flat."""
+    """Each member under its nearest listed ancestor; flat where that is no tree (a second parent, a circle) or deep."""
     places = {(str(member.canonical), member.concept.code): i for i, member in enumerate(listed)}
     below: dict[int | None, list[int]] = {}
     for i, member in enumerate(listed):
@@ -269,7 +311,17 @@ def _tree(listed: Sequence[Member]) -> tuple[Node, ...]:
         if len(above) > 1:
             return tuple(Node(entry) for entry in listed)
         below.setdefault(next(iter(above), None), []).append(i)
+    levels = list(_levels(below))
+    if len(levels) > NESTED or sum(map(len, levels)) < len(listed):
+        return tuple(Node(entry) for entry in listed)
     return tuple(_node(i, listed, below) for i in below.get(None, []))
+
+
+def _levels(below: dict[int | None, list[int]]) -> Iterator[list[int]]:
+    level = below.get(None, [])
+    while level:
+        yield level
+        level = [child for parent in level for child in below.get(parent, [])]
 
 
 def _node(place: int, listed: Sequence[Member], below: dict[int | None, list[int]]) -> Node:

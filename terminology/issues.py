@@ -399,7 +399,7 @@ SENTENCES: Mapping[str, Sentence] = {
         _E,
         "not-supported",
         None,
-        "The parameter '{0}' is not known to ${1}{2}. Remove it, or leave out 'Prefer: handling=strict'",
+        "The parameter '{0}' is not known to ${1}. {2}Remove it, or leave out 'Prefer: handling=strict'",
     ),
     "OWN_WRONG_TYPE": Sentence(_E, "value", None, "The parameter '{0}' must be {1}, not {2}"),
     "OWN_TOO_LONG": Sentence(_E, "too-long", None, "The parameter '{0}' is longer than {1} characters"),

@@ -92,6 +92,8 @@ class _Reading:
     value_set: ValueSet
     scope: Scope
     overload: Overload
+    active: bool = False
+    """True where a value set that imports this one excludes what is inactive."""
 
     def evaluate(self, concepts: ConceptSet, codings: list[Coding]) -> list[Found]:
         if not codings:
@@ -100,32 +102,39 @@ class _Reading:
 
     # --- the algebra -----------------------------------------------------------------------------------------
 
-    def union(self, union: Union, codings: list[Coding]) -> list[Found]:
+    def union(self, union: Union, codings: list[Coding], removed: ConceptSet | None = None) -> list[Found]:
+        """The first part that has a coding answers for it. What ``removed`` takes away may still be in a later part:
+        another version of the system, say."""
         results = [Found(coding) for coding in codings]
         allowed = [self._applicable(union, coding) for coding in codings]
         for place, part in enumerate(union.parts):
             open_ = [i for i, f in enumerate(results) if f.verdict is not Verdict.IN and place in allowed[i]]
-            for i, found in zip(open_, self.evaluate(part, [codings[i] for i in open_]), strict=True):
+            part_found = self.evaluate(part, [codings[i] for i in open_])
+            for i, found in zip(open_, self._without(part_found, removed), strict=True):
                 results[i] = _either(results[i], found)
+        return results
+
+    def _without(self, results: list[Found], removed: ConceptSet | None) -> list[Found]:
+        hits = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
+        if removed is None or not hits:
+            return results
+        for i, gone in zip(hits, self.removes(removed, [_resolved(results[i]) for i in hits]), strict=True):
+            if gone:
+                results[i] = replace(results[i], verdict=Verdict.OUT)
         return results
 
     def intersection(self, both: Intersection, codings: list[Coding]) -> list[Found]:
         results = self.evaluate(both.parts[0], codings)
         for part in both.parts[1:]:
             open_ = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
-            for i, found in zip(open_, self.evaluate(part, [codings[i] for i in open_]), strict=True):
-                results[i] = _both(results[i], found)
+            for i, found in zip(open_, self.evaluate(part, [_resolved(results[i]) for i in open_]), strict=True):
+                results[i] = _both(results[i], _as_asked(found, codings[i]))
         return results
 
     def difference(self, difference: Difference, codings: list[Coding]) -> list[Found]:
-        results = self.evaluate(difference.kept, codings)
-        open_ = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
-        resolved = [_resolved(results[i]) for i in open_]
-        for i, removed in zip(open_, self.removes(difference.removed, resolved), strict=True):
-            if removed:
-                kept = results[i]
-                results[i] = replace(kept, verdict=Verdict.OUT, issues=kept.issues)
-        return results
+        if isinstance(difference.kept, Union):
+            return self.union(difference.kept, codings, difference.removed)
+        return self._without(self.evaluate(difference.kept, codings), difference.removed)
 
     def removes(self, removed: ConceptSet, codings: Sequence[Coding]) -> list[bool]:
         """Whether an exclude takes each coding away. Codings carry the version that was resolved for them."""
@@ -152,7 +161,8 @@ class _Reading:
     def import_(self, named: Import, codings: list[Coding]) -> list[Found]:
         inner = imported(named, self.value_set, self.scope)
         reference = Reference(inner.value_set.info, self.value_set.info)
-        inside = _Reading(inner.value_set, inner.scope, overload(inner.value_set.concepts, None))
+        active = self.active or self.value_set.inactive is False
+        inside = _Reading(inner.value_set, inner.scope, overload(inner.value_set.concepts, None), active)
         found = inside.evaluate(inner.value_set.concepts, codings)
         return [replace(entry, references=(reference, *entry.references)) for entry in found]
 
@@ -220,7 +230,7 @@ class _Reading:
         if concept.abstract and not self.scope.abstract:
             said.append(issue("ABSTRACT_CODE_NOT_ALLOWED", url, code, at="code"))
             return replace(found, issues=(*found.issues, *said))
-        excluded = self.value_set.inactive is False or self.scope.active_only
+        excluded = self.value_set.inactive is False or self.active or self.scope.active_only
         if concept.inactive and excluded:
             if select.query.whole or self.scope.active_only:
                 said.append(issue("STATUS_CODE_WARNING_CODE", code, at="code"))
@@ -247,7 +257,7 @@ class _Reading:
             chosen = self._newest_holding(coding, pinned) if len(pinned) > 1 else None
         if chosen is None:
             return everything
-        return everything - {place for place, version in stated.items() if version != chosen}
+        return everything - {place for place, version in stated.items() if version and version != chosen}
 
     def _newest_holding(self, coding: Coding, pinned: set[str]) -> str | None:
         """The newest of the stated versions that has the code (and the display, where one came)."""
@@ -288,6 +298,15 @@ def _resolved(found: Found) -> Coding:
     canonical = found.canonical
     code = found.concept.code if found.concept else found.coding.code
     return replace(found.coding, code=code, version=canonical.version if canonical else found.coding.version)
+
+
+def _as_asked(found: Found, coding: Coding) -> Found:
+    """A finding about a coding whose version was resolved on the way: what it says of that version is moot."""
+    if coding.version:
+        return replace(found, coding=coding)
+    moot = ("VALUESET_VALUE_MISMATCH", "UNKNOWN_CODESYSTEM_VERSION")
+    said = tuple(entry for entry in found.issues if not entry.message_id.startswith(moot))
+    return replace(found, coding=coding, issues=said, unknown=() if said != found.issues else found.unknown)
 
 
 def _either(before: Found, now: Found) -> Found:

@@ -156,7 +156,8 @@ class Query:
     """What is asked of a code system; a provider honours all of it.
 
     ``codes`` restricts the answer to these codes (membership of many codes is one query);
-    ``listed`` are the codes an author enumerated, in the author's order; ``text`` is a search text.
+    ``listed`` are the codes an author enumerated, in the author's order; ``text`` is a search text. ``offset`` and
+    ``limit`` cut a page out of the answer; without ``detailed`` designations and properties may be left out.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -164,6 +165,9 @@ class Query:
     text: str | None = None
     active_only: bool = False
     codes: tuple[str, ...] | None = None
+    offset: int = 0
+    limit: int | None = None
+    detailed: bool = True
 
     def only(self, codes: Iterable[str]) -> Query:
         return replace(self, codes=tuple(codes))
@@ -273,6 +277,15 @@ class Tree(Protocol):
     def children(self, code: str) -> tuple[str, ...]: ...
 
     def ancestors(self, code: str) -> frozenset[str]: ...
+
+    def descendants(self, code: str) -> frozenset[str]: ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """Optional capability of a provider: the size of an answer without reading it."""
+
+    def count(self, query: Query) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

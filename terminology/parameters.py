@@ -139,7 +139,7 @@ def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) 
 
 def _unknown(operation: Operation, name: str) -> Issue:
     near = difflib.get_close_matches(name, [parameter.name for parameter in operation.inputs], 1, 0.5)
-    hint = f". Did you mean '{near[0]}'?" if near else ""
+    hint = f"Did you mean '{near[0]}'? " if near else ""
     return issue("OWN_UNKNOWN_PARAMETER", name, operation.name, hint, at=name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from terminology.catalog import Scope
 from terminology.conceptset import included, leaves
 from terminology.decoration import Decorated, Wanted, decorated
-from terminology.expansion import Member, Node, Page, Trail, members, page
+from terminology.expansion import Member, Node, Page, Trail, members, page, pushed_down
 from terminology.issues import NotFound, TooCostly, issue, text
 from terminology.languages import textual
 from terminology.model import Canonical, Import, Json, Select, ValueSet
@@ -77,18 +77,14 @@ def run(request: Request) -> Expansion:
     _known_imports(value_set, scope)
     scope = prepare(value_set, scope)
     trail = Trail()
-    found = members(value_set, scope, trail, text=arguments.get("filter"), match=match_of(request))
-    found = _asked(found, request)
     searching = "filter" in arguments and _searches_whole_system(value_set)
-    paged = page(
-        value_set,
-        scope,
-        trail,
-        found,
-        count=arguments.get("count"),
-        offset=arguments.get("offset"),
-        nested=not arguments.flag("excludeNested") and not searching,
-    )
+    words, count, offset = (arguments.get(name) for name in ("filter", "count", "offset"))
+    plain = not arguments.flag("excludeNotForUI") and "exclude-system" not in arguments
+    paged = pushed_down(value_set, scope, trail, words, count, offset) if plain else None
+    if paged is None:
+        found = _asked(members(value_set, scope, trail, text=words, match=match_of(request)), request)
+        nested = not arguments.flag("excludeNested") and not searching
+        paged = page(value_set, scope, trail, found, count=count, offset=offset, nested=nested)
     counted = not searching or "count" in arguments or "offset" in arguments
     return _outcome(request, value_set, scope, trail, paged, counted)
 

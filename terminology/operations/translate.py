@@ -206,25 +206,21 @@ def _about(row: Row, coding: Coding, asked: _Asked) -> bool:
     return _depends(row, asked.dependencies)
 
 
-def _depends(row: Row, given: Sequence[Json]) -> bool:
-    """True when everything the row depends on was given with the same value."""
-    stated = {_attribute(entry): _value(entry) for entry in map(_parts, given)}
-    return (
-        all(stated.get(_attribute(need)) == _value(need) for need in row.depends_on)
-        if row.depends_on and given
-        else True
-    )
+def _depends(row: Row, given: Sequence[Any]) -> bool:
+    """True when everything the row depends on was given with the same value, or nothing was given."""
+    if not row.depends_on or not given:
+        return True
+    stated = dict(map(_parts, given))
+    return all(stated.get(str(_attribute(need))) == _value(need) for need in row.depends_on)
 
 
-def _parts(entry: Any) -> Json:
-    """A ``dependency`` parameter, whose parts are a list, as one object."""
-    if not isinstance(entry, list):
-        return entry if isinstance(entry, dict) else {}
-    made: Json = {}
-    for piece in entry:
-        value = next((v for k, v in piece.items() if k.startswith("value")), None)
-        made["attribute" if piece.get("name") in ("attribute", "element") else "value"] = value
-    return made
+def _parts(entry: Any) -> tuple[str, Any]:
+    """A ``dependency`` parameter, whose parts are a list: attribute and value."""
+    pieces = [piece for piece in entry if isinstance(piece, dict)] if isinstance(entry, list) else []
+    held = {
+        "attribute" if piece.get("name") in ("attribute", "element") else "value": _value(piece) for piece in pieces
+    }
+    return str(held.get("attribute")), held.get("value")
 
 
 def _attribute(entry: Json) -> Any:

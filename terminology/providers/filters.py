@@ -27,6 +27,8 @@ class Hierarchy(Protocol):
 
     def ancestors(self, code: str) -> frozenset[str]: ...
 
+    def descendants(self, code: str) -> frozenset[str]: ...
+
     def children(self, code: str) -> tuple[str, ...]: ...
 
 
@@ -92,12 +94,14 @@ def _anchor(stated: Filter, system: Hierarchy) -> str:
 
 def _is_a(stated: Filter, system: Hierarchy) -> Predicate:
     root = _anchor(stated, system)
-    return lambda concept: concept.code == root or root in system.ancestors(concept.code)
+    wanted = system.descendants(root) | {root}
+    return lambda concept: concept.code in wanted
 
 
 def _descendent_of(stated: Filter, system: Hierarchy) -> Predicate:
     root = _anchor(stated, system)
-    return lambda concept: root in system.ancestors(concept.code)
+    wanted = system.descendants(root) - {root}
+    return lambda concept: concept.code in wanted
 
 
 def _is_not_a(stated: Filter, system: Hierarchy) -> Predicate:
@@ -111,8 +115,8 @@ def _child_of(stated: Filter, system: Hierarchy) -> Predicate:
 
 
 def _descendent_leaf(stated: Filter, system: Hierarchy) -> Predicate:
-    root = _anchor(stated, system)
-    return lambda concept: root in system.ancestors(concept.code) and not system.children(concept.code)
+    below = system.descendants(_anchor(stated, system))
+    return lambda concept: concept.code in below and not system.children(concept.code)
 
 
 def _generalizes(stated: Filter, system: Hierarchy) -> Predicate:

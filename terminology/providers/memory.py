@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from terminology.languages import textual
 from terminology.model import CodeSystemInfo, Concept, Listed, Miss, Query, Selection, Subsumption
@@ -19,11 +21,11 @@ class MemoryProvider:
         self._info = info
         self._fold = (lambda code: code) if info.case_sensitive else str.casefold
         self._concepts = {self._fold(concept.code): concept for concept in concepts}
-        self._children: dict[str, tuple[str, ...]] = {}
+        children: dict[str, list[str]] = {}
         for concept in concepts:
             for parent in concept.parents:
-                self._children[parent] = (*self._children.get(parent, ()), concept.code)
-        self._ancestors: dict[str, frozenset[str]] = {}
+                children.setdefault(parent, []).append(concept.code)
+        self._children = {parent: tuple(codes) for parent, codes in children.items()}
 
     @property
     def info(self) -> CodeSystemInfo:
@@ -42,7 +44,11 @@ class MemoryProvider:
         if query.active_only:
             tests.append(lambda concept: not concept.inactive)
         total = len(self._concepts) if query.whole and not tests and query.codes is None else None
-        return Selection(self._matching(query, tests), total)
+        end = None if query.limit is None else query.offset + query.limit
+        return Selection(islice(self._matching(query, tests), query.offset, end), total)
+
+    def count(self, query: Query) -> int:
+        return sum(1 for _ in self.select(replace(query, offset=0, limit=None)))
 
     def _matching(self, query: Query, tests: Sequence[Predicate]) -> Iterator[Concept]:
         return (concept for concept in self._candidates(query) if all(test(concept) for test in tests))
@@ -70,17 +76,11 @@ class MemoryProvider:
 
     def ancestors(self, code: str) -> frozenset[str]:
         """All codes above ``code``; a cycle in the data ends where it begins."""
-        known = self._ancestors.get(code)
-        if known is None:
-            above: set[str] = set()
-            pending = list(self.parents(code))
-            while pending:
-                parent = pending.pop()
-                if parent not in above:
-                    above.add(parent)
-                    pending.extend(self.parents(parent))
-            known = self._ancestors[code] = frozenset(above)
-        return known
+        return _reached(code, self.parents)
+
+    def descendants(self, code: str) -> frozenset[str]:
+        """All codes below ``code``: one walk, however many codes are then asked about."""
+        return _reached(code, self.children)
 
     def subsumes(self, a: str, b: str) -> Subsumption | None:
         if a == b:
@@ -90,3 +90,14 @@ class MemoryProvider:
         if a in self.ancestors(b):
             return "subsumes"
         return "subsumed-by" if b in self.ancestors(a) else "not-subsumed"
+
+
+def _reached(start: str, step: Callable[[str], tuple[str, ...]]) -> frozenset[str]:
+    found: set[str] = set()
+    pending = list(step(start))
+    while pending:
+        code = pending.pop()
+        if code not in found:
+            found.add(code)
+            pending.extend(step(code))
+    return frozenset(found)

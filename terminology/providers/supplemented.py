@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from terminology.languages import textual
 from terminology.model import (
@@ -50,15 +51,22 @@ class Supplemented:
         later = tuple(stated for stated in query.filters if stated.property in self._added)
         sooner = tuple(stated for stated in query.filters if stated not in later)
         text = query.text if self._has_names else None
-        asked = replace(query, filters=sooner, text=None if text else query.text, active_only=False)
+        own = bool(later or text)
+        asked = replace(query, filters=sooner, text=None if text else query.text)
+        if own:
+            asked = replace(asked, offset=0, limit=None)
         selection = self.base.select(asked)
         tests = [predicate(stated, self) for stated in later]
         if text:
             tests.append(textual(text))
-        if query.active_only:
-            tests.append(lambda concept: not concept.inactive)
-        concepts = (c for c in map(self._decorated, selection) if all(test(c) for test in tests))
-        return replace(selection, concepts=concepts, total=None if tests else selection.total)
+        concepts: Iterable[Concept] = (c for c in map(self._decorated, selection) if all(test(c) for test in tests))
+        if own:
+            end = None if query.limit is None else query.offset + query.limit
+            concepts = islice(concepts, query.offset, end)
+        return replace(selection, concepts=concepts, total=None if own else selection.total)
+
+    def count(self, query: Query) -> int:
+        return sum(1 for _ in self.select(replace(query, offset=0, limit=None, detailed=False)))
 
     @property
     def _has_names(self) -> bool:
@@ -75,6 +83,9 @@ class Supplemented:
 
     def ancestors(self, code: str) -> frozenset[str]:
         return self.base.ancestors(code) if isinstance(self.base, Tree) else frozenset()
+
+    def descendants(self, code: str) -> frozenset[str]:
+        return self.base.descendants(code) if isinstance(self.base, Tree) else frozenset()
 
     def _decorated(self, concept: Concept) -> Concept:
         additions = list(self._additions(concept.code))

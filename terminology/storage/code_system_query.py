@@ -1,0 +1,395 @@
+"""Questions to a code-system file: find one concept, select many, count; every filter is one condition in SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from terminology import patterns
+from terminology.issues import Invalid, NotSupported, issue
+from terminology.model import CodeSystemInfo, Concept, Designation, Filter, Property, Query
+from terminology.storage.code_system_file import CodeSystemFile, revived
+
+CHUNK = 200
+_COLUMNS = "id, code, display, definition, status, abstract, inactive, valid_from, valid_to, extensions"
+_WORD = re.compile(r"\w+")
+Row = Sequence[Any]
+
+
+@dataclass(slots=True)
+class _Where:
+    """What drives a query (the table that is read in order), and the conditions on each concept, with arguments.
+
+    Each driver is stored in the order of concepts, so that a first page costs a page, not the whole answer.
+    """
+
+    driver: str = "concept"
+    conditions: list[str] = field(default_factory=list)
+    arguments: list[Any] = field(default_factory=list)
+
+    def drive(self, driver: str, condition: str, *arguments: Any) -> None:
+        self.driver = driver
+        self.conditions.insert(0, condition)
+        self.arguments[:0] = arguments
+
+    def add(self, condition: str, *arguments: Any) -> None:
+        self.conditions.append(condition)
+        self.arguments.extend(arguments)
+
+    @property
+    def driven(self) -> bool:
+        return self.driver != "concept"
+
+    def __str__(self) -> str:
+        return f"{self.driver} WHERE {' AND '.join(self.conditions) or '1'}"
+
+
+def folded(info: CodeSystemInfo, code: str) -> str:
+    return code if info.case_sensitive else code.casefold()
+
+
+def find(file: CodeSystemFile, code: str) -> Concept | None:
+    """The concept of a code; point reads, whatever the size of the file."""
+    connection = file.connection
+    row = connection.execute(f"SELECT {_COLUMNS} FROM concept WHERE fold = ?", (folded(file.info, code),)).fetchone()
+    if row is None:
+        return None
+    number = (row[0],)
+    return _concept(
+        row,
+        connection.execute(_PARENTS, number).fetchall(),
+        connection.execute(f"SELECT {_NAMED} WHERE concept = ?", number).fetchall(),
+        connection.execute(f"SELECT {_STATED} WHERE concept = ?", number).fetchall(),
+    )
+
+
+_PARENTS = "SELECT concept.code FROM parent JOIN concept ON concept.id = parent WHERE parent.child = ?"
+_NAMED = "value, language, use, status, extensions FROM designation"
+_STATED = "code, type, value FROM property"
+
+
+def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
+    """The concepts of a query, in the file's order, or in the author's where codes are listed."""
+    where = conditions(file.info, query, file.connection)
+    if query.listed is not None:
+        rows = _in_listed_order(file, query, where)
+    else:
+        end = -1 if query.limit is None else query.limit
+        columns = ", ".join(f"concept.{name.strip()}" for name in _COLUMNS.split(","))
+        sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
+        rows = iter(file.connection.execute(sql, where.arguments))
+    while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
+        yield from hydrated(file.connection, chunk, detailed=query.detailed)
+
+
+_TEXT = "search CROSS JOIN concept ON concept.id = search.rowid"
+_BELOW = "closure AS driver CROSS JOIN concept ON concept.id = driver.descendant"
+_WITH = "property_text AS driver CROSS JOIN concept ON concept.id = driver.concept"
+_ORDER = {"concept": "concept.id", _TEXT: "search.rowid", _BELOW: "driver.descendant", _WITH: "driver.concept"}
+
+
+def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Row]:
+    wanted = dict.fromkeys(folded(file.info, entry.code) for entry in query.listed or ())
+    iterator = iter(wanted)
+    skipped = query.offset
+    left = query.limit
+    while codes := list(islice(iterator, CHUNK)):
+        sql = f"SELECT {_COLUMNS}, fold FROM {where} AND fold IN (SELECT value FROM json_each(?))"
+        found = {row[-1]: row[:-1] for row in file.connection.execute(sql, [*where.arguments, json.dumps(codes)])}
+        for code in codes:
+            if code in found:
+                if skipped:
+                    skipped -= 1
+                    continue
+                if left is not None:
+                    if not left:
+                        return
+                    left -= 1
+                yield found[code]
+
+
+def count(file: CodeSystemFile, query: Query) -> int:
+    """How many concepts a query has, without reading them."""
+    where = conditions(file.info, query, file.connection)
+    if query.listed is not None:
+        codes = json.dumps(list({folded(file.info, entry.code) for entry in query.listed}))
+        where.add("fold IN (SELECT value FROM json_each(?))", codes)
+    number: int = file.connection.execute(f"SELECT count(*) FROM {where}", where.arguments).fetchone()[0]
+    return number
+
+
+# --- conditions -------------------------------------------------------------------------------------------------
+
+
+def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connection) -> _Where:
+    """The entire query but for ``listed`` as conditions; raises Invalid and NotSupported for filters."""
+    where = _Where()
+    free = query.codes is None and query.listed is None
+    if query.codes is not None:
+        codes = json.dumps([folded(info, code) for code in query.codes])
+        where.add("fold IN (SELECT value FROM json_each(?))", codes)
+    if query.codes is not None and query.listed is not None:
+        listed = json.dumps([folded(info, entry.code) for entry in query.listed])
+        where.add("fold IN (SELECT value FROM json_each(?))", listed)
+    if query.text is not None and (match := fts(query.text)):
+        if free:
+            where.drive(_TEXT, "search MATCH ?", match)
+        else:
+            where.add("concept.id IN (SELECT rowid FROM search WHERE search MATCH ?)", match)
+    for stated in query.filters:
+        _filter(where, stated, info, connection, free and not where.driven)
+    if query.active_only:
+        where.add("concept.inactive = 0")
+    return where
+
+
+def fts(text: str) -> str:
+    """A search text for FTS5: every word, quoted, as a prefix."""
+    return " AND ".join(f'"{word}"*' for word in _WORD.findall(text))
+
+
+def _filter(
+    where: _Where, stated: Filter, info: CodeSystemInfo, connection: sqlite3.Connection, may_drive: bool
+) -> None:
+    system = info.canonical.url
+    if not stated.value:
+        message = "UNABLE_TO_HANDLE_SYSTEM_FILTER_WITH_NO_VALUE"
+        raise Invalid(issue(message, system, stated.property, stated.op, at=stated.path))
+    hierarchical = _HIERARCHY.get(stated.op) if stated.property in ("concept", "code") else None
+    if hierarchical:
+        row = connection.execute("SELECT id FROM concept WHERE fold = ?", (folded(info, stated.value),)).fetchone()
+        anchor = int(row[0]) if row else -1
+        if may_drive and stated.op in _DRIVING:
+            where.drive(_BELOW, _DRIVING[stated.op], anchor)
+        else:
+            where.add(hierarchical.format(a=anchor))
+        return
+    make = _VALUES.get(stated.op)
+    if make is None or not _known(stated.property, info):
+        arguments = (stated.property, stated.op, stated.value, "", system)
+        raise NotSupported(issue("FILTER_NOT_UNDERSTOOD", *arguments, at=stated.path))
+    plain = stated.op == "=" and stated.property not in _BASE and stated.property not in _IMPLIED
+    if may_drive and plain and len(_codes_of(stated.property, info)) == 1:
+        where.drive(_WITH, "driver.code = ? AND driver.text = ?", stated.property, stated.value)
+    else:
+        make(where, stated, info)
+
+
+_DRIVING = {
+    "is-a": "driver.ancestor = ?",
+    "descendent-of": "driver.ancestor = ? AND driver.ancestor <> driver.descendant",
+}
+_UNDER = "EXISTS (SELECT 1 FROM closure WHERE ancestor = {a} AND descendant = concept.id)"
+_HIERARCHY = {
+    "is-a": _UNDER,
+    "descendent-of": f"(concept.id <> {{a}} AND {_UNDER})",
+    "is-not-a": f"NOT {_UNDER}",
+    "child-of": "EXISTS (SELECT 1 FROM parent WHERE parent.child = concept.id AND parent.parent = {a})",
+    "descendent-leaf": (
+        f"(concept.id <> {{a}} AND {_UNDER} AND NOT EXISTS (SELECT 1 FROM parent WHERE parent.parent = concept.id))"
+    ),
+    "generalizes": "EXISTS (SELECT 1 FROM closure WHERE ancestor = concept.id AND descendant = {a})",
+}
+
+_BASE = {
+    "code": "SELECT concept.code AS text WHERE 1",
+    "concept": "SELECT concept.code AS text WHERE 1",
+    "display": "SELECT concept.display AS text WHERE concept.display IS NOT NULL",
+    "definition": "SELECT concept.definition AS text WHERE concept.definition IS NOT NULL",
+    "designation": "SELECT value AS text FROM designation WHERE designation.concept = concept.id",
+}
+_IMPLIED = {
+    "parent": "SELECT p.code AS text FROM parent JOIN concept p ON p.id = parent WHERE parent.child = concept.id",
+    "child": "SELECT p.code AS text FROM parent JOIN concept p ON p.id = child WHERE parent.parent = concept.id",
+    "inactive": "SELECT CASE concept.inactive WHEN 1 THEN 'true' ELSE 'false' END AS text WHERE 1",
+    "status": "SELECT concept.status AS text WHERE concept.status IS NOT NULL",
+    "abstract": "SELECT CASE concept.abstract WHEN 1 THEN 'true' ELSE 'false' END AS text WHERE 1",
+    "notSelectable": "SELECT 'true' AS text WHERE concept.abstract = 1",
+}
+
+
+def _known(name: str, info: CodeSystemInfo) -> bool:
+    if name in _BASE or name in _IMPLIED:
+        return True
+    declared = any(name in (entry.code, entry.uri) for entry in info.properties)
+    return declared or any(name == code for code, _ in info.filters)
+
+
+def _codes_of(name: str, info: CodeSystemInfo) -> list[str]:
+    return [name, *(entry.code for entry in info.properties if entry.uri == name)]
+
+
+def _texts(name: str, info: CodeSystemInfo) -> tuple[str, list[Any]]:
+    """A subquery of the texts of a property of the concept at hand, for values that are tested one by one."""
+    if name in _BASE:
+        return _BASE[name], []
+    stated = (
+        "SELECT text FROM property_text WHERE property_text.concept = concept.id "
+        "AND property_text.code IN (SELECT value FROM json_each(?))"
+    )
+    arguments: list[Any] = [json.dumps(_codes_of(name, info))]
+    implied = _IMPLIED.get(name)
+    if implied is None:
+        return stated, arguments
+    missing = f"NOT EXISTS ({stated})"
+    return f"{stated} UNION ALL {implied} AND {missing}", arguments * 2
+
+
+def _among(where: _Where, stated: Filter, info: CodeSystemInfo, wanted: list[str], *, negated: bool = False) -> None:
+    name = stated.property
+    no = "NOT " if negated else ""
+    if name in ("code", "concept"):
+        where.add(f"{no}concept.code IN (SELECT value FROM json_each(?))", json.dumps(wanted))
+    elif name in _BASE or name in _IMPLIED:
+        texts, arguments = _texts(name, info)
+        where.add(
+            f"{no}EXISTS (SELECT 1 FROM ({texts}) WHERE text IN (SELECT value FROM json_each(?)))",
+            *arguments,
+            json.dumps(wanted),
+        )
+    else:
+        where.add(
+            f"{no}EXISTS (SELECT 1 FROM property_text AS held WHERE held.code IN (SELECT value FROM json_each(?)) "
+            "AND held.text IN (SELECT value FROM json_each(?)) AND held.concept = concept.id)",
+            json.dumps(_codes_of(name, info)),
+            json.dumps(wanted),
+        )
+
+
+def _equal(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
+    _among(where, stated, info, [stated.value or ""])
+
+
+def _in(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
+    _among(where, stated, info, [part.strip() for part in (stated.value or "").split(",")])
+
+
+def _not_in(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
+    _among(where, stated, info, [part.strip() for part in (stated.value or "").split(",")], negated=True)
+
+
+def _regex(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
+    patterns.compiled(stated.value or "")
+    if stated.property in ("code", "concept"):
+        where.add("matches(?, concept.code)", stated.value)
+        return
+    texts, arguments = _texts(stated.property, info)
+    where.add(f"EXISTS (SELECT 1 FROM ({texts}) WHERE matches(?, text))", *arguments, stated.value)
+
+
+def _exists(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
+    if stated.value not in ("true", "false"):
+        arguments = (stated.property, stated.op, stated.value, "", info.canonical.url)
+        raise NotSupported(issue("FILTER_NOT_UNDERSTOOD", *arguments, at=stated.path))
+    texts, arguments_ = _texts(stated.property, info)
+    where.add(f"{'' if stated.value == 'true' else 'NOT '}EXISTS ({texts})", *arguments_)
+
+
+_VALUES: dict[str, Callable[[_Where, Filter, CodeSystemInfo], None]] = {
+    "=": _equal,
+    "in": _in,
+    "not-in": _not_in,
+    "regex": _regex,
+    "exists": _exists,
+}
+
+
+# --- rows to concepts -----------------------------------------------------------------------------------------
+
+
+def hydrated(connection: sqlite3.Connection, rows: Sequence[Row], *, detailed: bool = True) -> Iterator[Concept]:
+    """Rows of ``concept`` as concepts, three reads a chunk; without detail: no designations, no properties."""
+    ids = json.dumps([row[0] for row in rows])
+    parents = _grouped(
+        connection.execute(
+            "SELECT parent.child, concept.code FROM parent JOIN concept ON concept.id = parent.parent "
+            "WHERE parent.child IN (SELECT value FROM json_each(?))",
+            (ids,),
+        )
+    )
+    named: dict[int, list[Row]] = {}
+    stated: dict[int, list[Row]] = {}
+    if detailed:
+        named = _grouped(
+            connection.execute(
+                f"SELECT concept, {_NAMED} WHERE concept IN (SELECT value FROM json_each(?)) ORDER BY concept, place",
+                (ids,),
+            )
+        )
+        stated = _grouped(
+            connection.execute(
+                f"SELECT concept, {_STATED} WHERE concept IN (SELECT value FROM json_each(?)) ORDER BY concept, place",
+                (ids,),
+            )
+        )
+    for row in rows:
+        yield _concept(row, parents.get(row[0], []), named.get(row[0], []), stated.get(row[0], []))
+
+
+def _grouped(found: sqlite3.Cursor) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
+    for number, *rest in found:
+        groups.setdefault(number, []).append(rest)
+    return groups
+
+
+def _concept(row: Row, parents: Sequence[Row], named: Sequence[Row], stated: Sequence[Row]) -> Concept:
+    return Concept(
+        code=row[1],
+        display=row[2],
+        definition=row[3],
+        status=row[4],
+        abstract=bool(row[5]),
+        inactive=bool(row[6]),
+        valid_from=row[7],
+        valid_to=row[8],
+        extensions=tuple(json.loads(row[9])) if row[9] else (),
+        parents=tuple(entry[0] for entry in parents),
+        designations=tuple(_designation(entry) for entry in named),
+        properties=tuple(Property(c, t, json.loads(v, object_hook=revived)) for c, t, v in stated),
+    )
+
+
+def _designation(row: Row) -> Designation:
+    value, language, use, status, extensions = row
+    return Designation(
+        value,
+        language,
+        json.loads(use) if use else None,
+        status=status,
+        extensions=tuple(json.loads(extensions)) if extensions else (),
+    )
+
+
+# --- the hierarchy --------------------------------------------------------------------------------------------
+
+
+def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
+    """``parents``, ``children``, ``ancestors`` or ``descendants`` of a code, in the file's order."""
+    sql = {
+        "parents": "parent.parent FROM parent WHERE parent.child",
+        "children": "parent.child FROM parent WHERE parent.parent",
+        "ancestors": "closure.ancestor FROM closure WHERE closure.descendant",
+        "descendants": "closure.descendant FROM closure WHERE closure.ancestor",
+    }[relation]
+    own = "(SELECT id FROM concept WHERE fold = ?)"
+    found = file.connection.execute(
+        f"SELECT code FROM concept WHERE id IN (SELECT {sql} = {own}) ORDER BY id",
+        (folded(file.info, code),),
+    )
+    return tuple(row[0] for row in found)
+
+
+def above(file: CodeSystemFile, ancestor: str, descendant: str) -> bool:
+    """True when ``ancestor`` stands above ``descendant``: one read of the stored closure."""
+    info = file.info
+    sql = (
+        "SELECT 1 FROM closure WHERE ancestor = (SELECT id FROM concept WHERE fold = ?) "
+        "AND descendant = (SELECT id FROM concept WHERE fold = ?)"
+    )
+    return file.connection.execute(sql, (folded(info, ancestor), folded(info, descendant))).fetchone() is not None
