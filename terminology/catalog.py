@@ -37,6 +37,8 @@ class Catalog:
     supplements: tuple[Supplement, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    heads: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """For resources that are read when asked for: what is known before (``shelves``)."""
     below: Catalog | None = None
 
     def over(self, base: Catalog) -> Catalog:
@@ -134,6 +136,11 @@ class Catalog:
             if target := layer.aliases.get(url):
                 return target
         return None
+
+    def listed(self, kind: str) -> Iterator[tuple[str, Json]]:
+        """Id and resource, or its head where that is all that was read, of one type; upper layers first."""
+        for layer in self.layers():
+            yield from (layer.heads.get(kind) or layer.resources.get(kind, {})).items()
 
     def find_resource(self, kind: str, identity: str) -> Json | None:
         """The resource of a type and id."""

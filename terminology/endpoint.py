@@ -52,7 +52,7 @@ class Endpoint:
         on = [each for each in operations if each.setting is None or getattr(service.settings, each.setting)]
         self.operations = tuple(each for each in on if each.levels.get(fhir))
         self.definitions = tuple(definition(each, fhir) for each in self.operations)
-        self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS)
+        self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS, self._out)
         self.routes = self._routes()
         self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
@@ -234,7 +234,7 @@ class Endpoint:
             wanted = "full, normative or terminology"
             raise Invalid(issue("OWN_WRONG_TYPE", "mode", wanted, repr(mode[:60]), at="mode"))
         statement = self.statements.get(self.service.catalog(self.fhir), mode == "terminology", asked.base)
-        return _tagged(asked, self._out(statement), None, None)
+        return _tagged(asked, statement, None, None)
 
     def _versions(self, asked: Asked, _: str) -> Answer:
         """https://hl7.org/fhir/R5/capabilitystatement-operation-versions.html: bare for who asks for no FHIR type."""

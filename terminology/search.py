@@ -7,6 +7,7 @@ and leave in the form of the endpoint. What matches is ordered by url and versio
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ PARAMETERS: Mapping[str, SearchParameter] = {
 RESULT_PARAMETERS = ("_count", "_offset", "_summary", "_elements", "_total")
 _KEPT = ("_format", "_pretty")
 _MODIFIERS = {"token": ("", "not"), "uri": ("",), "string": ("", "exact", "contains")}
+_COMMA, _ESCAPED = re.compile(r"(?<!\\),"), re.compile(r"\\([,|$\\])")
 _SUMMARIES = ("true", "false", "text", "data", "count")
 
 
@@ -138,11 +140,11 @@ class Search:
 
 
 def held(catalog: Catalog, kind: str, more: Iterable[Json] = ()) -> list[Json]:
-    """All resources of a type by url and version; an upper layer hides the same id, or url and version."""
+    """All resources of a type (or their heads) by url and version; an upper layer hides the same id, or url and
+    version."""
     by_id: dict[str, Json] = {}
-    for layer in catalog.layers():
-        for identity, resource in layer.resources.get(kind, {}).items():
-            by_id.setdefault(identity, resource)
+    for identity, resource in catalog.listed(kind):
+        by_id.setdefault(identity, resource)
     for resource in more:
         by_id.setdefault(resource["id"], resource)
     found: dict[tuple[str, str], Json] = {}
@@ -187,7 +189,7 @@ def _term(name: str, modifier: str, value: str, kind: str, reasons: list[Issue])
         named = ", ".join(f"{name}:{each}" if each else name for each in allowed)
         reasons.append(issue("OWN_UNKNOWN_SEARCH_PARAMETER", f"{name}:{modifier}", kind, named, at=name))
         return None
-    values = tuple(part for part in value.split(",") if part)
+    values = tuple(_ESCAPED.sub(r"\1", part) for part in _COMMA.split(value) if part)
     return Term(name, modifier, values) if values else None
 
 
@@ -228,8 +230,15 @@ def _folded(text: str) -> str:
 # --- what is answered --------------------------------------------------------------------------------------
 
 
-def searched(kind: str, search: Search, resources: Sequence[Json], convert: Convert, base: str) -> Json:
-    """The searchset Bundle of a search; ``base`` is the endpoint's address."""
+def searched(
+    kind: str,
+    search: Search,
+    resources: Sequence[Json],
+    convert: Convert,
+    base: str,
+    whole: Convert = lambda head: head,
+) -> Json:
+    """The searchset Bundle of a search; ``base`` is the endpoint's address, ``whole`` gives the resource of a head."""
     matching = [each for each in resources if all(term.matches(each) for term in search.terms)]
     page = matching[search.offset : search.offset + search.count]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset"}
@@ -237,7 +246,7 @@ def searched(kind: str, search: Search, resources: Sequence[Json], convert: Conv
         bundle["total"] = len(matching)
     bundle["link"] = list(_links(f"{base}/{kind}", search, len(matching)))
     if page:
-        bundle["entry"] = [_entry(each, search.view, convert, f"{base}/{kind}") for each in page]
+        bundle["entry"] = [_entry(whole(each), search.view, convert, f"{base}/{kind}") for each in page]
     return bundle
 
 

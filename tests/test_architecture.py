@@ -27,7 +27,7 @@ LAYERS = (
     ("suggestions", "decoration"),
     ("judgement",),
     ("validation",),
-    ("operation", "parameters", "wire", "resources", "request"),
+    ("operation", "parameters", "wire", "resources", "shelves", "request"),
     ("layers",),
     ("operations",),
     ("procedures", "definitions", "capabilities"),
@@ -49,7 +49,7 @@ SIDE = {
     "discovery": {"*"},
 }
 MAY_IMPORT_SIDE = {
-    "providers": {"catalog", "resolution", "resources", "importing", "discovery", "service"},
+    "providers": {"catalog", "resolution", "resources", "shelves", "importing", "discovery", "service"},
     "storage": {
         "providers", "importing", "discovery", "request", "layers", "guests", "operations",
         "service", "serving", "access", "server", "bulk", "cli",
