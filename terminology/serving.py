@@ -67,7 +67,7 @@ def worker() -> Any:
     app = create_app()
     for service in app.extensions["terminology"].values():
         for fhir in FHIR_VERSIONS:
-            service.catalog(fhir)
+            service.catalog(fhir).editions("")  # its index too
     return app
 
 

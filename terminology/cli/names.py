@@ -33,7 +33,9 @@ def code_system(catalog: Catalog, text: str) -> Resolved:
         return Resolved(wanted)
     if target := catalog.alias(wanted.url) or catalog.alias(f"urn:oid:{wanted.url}"):
         return Resolved(Canonical(target, wanted.version))
-    return _resolved(wanted, _code_system_names(catalog))
+    editions = (each.info for url in catalog.urls() for each in catalog.editions(url))
+    names = ((info.name, info.canonical) for info in editions if info.name)
+    return _resolved(wanted, _ids(catalog, "CodeSystem", catalog.urls()), names)
 
 
 def value_set(catalog: Catalog, text: str) -> Resolved:
@@ -41,7 +43,9 @@ def value_set(catalog: Catalog, text: str) -> Resolved:
     wanted = Canonical.parse(text)
     if catalog.value_set(wanted.url) is not None:
         return Resolved(wanted)
-    return _resolved(wanted, _value_set_names(catalog))
+    held = [each.info for each in catalog.all_value_sets()]
+    names = ((info.name, info.canonical) for info in held if info.name)
+    return _resolved(wanted, _ids(catalog, "ValueSet", {info.canonical.url for info in held}), names)
 
 
 def code_system_candidates(catalog: Catalog, begun: str) -> list[str]:
@@ -63,41 +67,29 @@ def code_candidates(provider: CodeSystemProvider, begun: str, most: int = 50) ->
     return [(concept.code, concept.display) for concept in islice(found, most)]
 
 
-def _resolved(wanted: Canonical, names: Iterable[Named]) -> Resolved:
-    held = list(names)
-    meant = {canonical for text, canonical in held if _plain(text) == _plain(wanted.url)}
-    urls = sorted({canonical.url for canonical in meant})
-    if len(urls) == 1:
-        versions = {canonical.version for canonical in meant}
-        return Resolved(Canonical(urls[0], wanted.version or (versions.pop() if len(versions) == 1 else None)))
-    if urls:
-        return Resolved(None, tuple(urls), ambiguous=True)
+def _resolved(wanted: Canonical, ids: Iterable[Named], names: Iterable[Named]) -> Resolved:
+    """What the text names: an id or last part of an url before a name, since names are less distinct."""
     if ":" in wanted.url:
         return Resolved(wanted)
+    held: list[Named] = []
+    for named in (ids, names):
+        tier = list(named)
+        held += tier
+        meant = {canonical for text, canonical in tier if _plain(text) == _plain(wanted.url)}
+        urls = sorted({canonical.url for canonical in meant})
+        if len(urls) == 1:
+            versions = {canonical.version for canonical in meant}
+            stated = wanted.version or (versions.pop() if len(versions) == 1 else None)
+            return Resolved(Canonical(urls[0], stated))
+        if urls:
+            return Resolved(None, tuple(urls), ambiguous=True)
     near = difflib.get_close_matches(_plain(wanted.url), {_plain(text) for text, _ in held}, 3, 0.5)
     return Resolved(None, tuple(dict.fromkeys(found.url for text, found in held if _plain(text) in near)))
 
 
-def _code_system_names(catalog: Catalog) -> Iterator[Named]:
-    for url in catalog.urls():
-        yield _last(url), Canonical(url)
-        for provider in catalog.editions(url):
-            if provider.info.name:
-                yield provider.info.name, provider.info.canonical
-    yield from _ids(catalog, "CodeSystem", catalog.urls())
-
-
-def _value_set_names(catalog: Catalog) -> Iterator[Named]:
-    held = list(catalog.all_value_sets())
-    for each in held:
-        yield _last(each.info.canonical.url), Canonical(each.info.canonical.url)
-        if each.info.name:
-            yield each.info.name, each.info.canonical
-    yield from _ids(catalog, "ValueSet", {each.info.canonical.url for each in held})
-
-
 def _ids(catalog: Catalog, kind: str, urls: set[str]) -> Iterator[Named]:
-    """Ids of resources; ``icd-10-pcs-2025`` of version 2025 also without its version."""
+    """Last parts of urls, and ids of resources; ``icd-10-pcs-2025`` of version 2025 also without its version."""
+    yield from ((_last(url), Canonical(url)) for url in urls)
     for layer in catalog.layers():
         for identity, resource in layer.resources.get(kind, {}).items():
             url, version = resource.get("url"), resource.get("version")
