@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from terminology.catalog import Scope
-from terminology.conceptset import included, leaves
+from terminology.conceptset import included
 from terminology.decoration import Decorated, Wanted, decorated
 from terminology.expansion import Member, Node, Page, Trail, members, page, pushed_down
-from terminology.issues import NotFound, TooCostly, issue, text
+from terminology.issues import TooCostly, issue, text
 from terminology.languages import textual
-from terminology.model import Canonical, Import, Json, Select, ValueSet
+from terminology.model import Canonical, Json, Select, ValueSet
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import (
     SCOPE_PARAMETERS,
@@ -74,7 +74,6 @@ def run(request: Request) -> Expansion:
     scope = replace(request.scope, expanding=True, active_only=arguments.flag("activeOnly"))
     scope = reading_languages(scope, value_set)
     _refuse_count(arguments.get("count"), scope)
-    _known_imports(value_set, scope)
     scope = prepare(value_set, scope)
     trail = Trail()
     searching = "filter" in arguments and _searches_whole_system(value_set)
@@ -97,16 +96,6 @@ def _searches_whole_system(value_set: ValueSet) -> bool:
 def _refuse_count(count: int | None, scope: Scope) -> None:
     if count is not None and count > scope.limits.page:
         raise TooCostly(issue("OWN_COUNT_TOO_LARGE", count, scope.limits.page, "page_limit", at="count"))
-
-
-def _known_imports(value_set: ValueSet, scope: Scope) -> None:
-    """A code system that is not here is said before anything is counted."""
-    for leaf in leaves(value_set.concepts):
-        if isinstance(leaf, Import) and not leaf.value_set.url.startswith("#"):
-            version = scope.versions.choose(leaf.value_set.url, leaf.value_set.version).version
-            if scope.catalog.value_set(leaf.value_set.url, version) is None:
-                missing = "VS_EXP_IMPORT_UNK_PINNED" if version else "VS_EXP_IMPORT_UNK"
-                raise NotFound(issue(missing, leaf.value_set.url, *([version] if version else [])))
 
 
 def _asked(found: Iterator[Member], request: Request) -> Iterator[Member]:
