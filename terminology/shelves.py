@@ -91,6 +91,9 @@ class CodeSystemOnShelf:
     def select(self, query: Query) -> Selection:
         return self._held.select(query)
 
+    def count(self, query: Query) -> int:
+        return self._held.count(query)
+
     def subsumes(self, a: str, b: str) -> Subsumption | None:
         return self._held.subsumes(a, b)
 
@@ -102,6 +105,9 @@ class CodeSystemOnShelf:
 
     def ancestors(self, code: str) -> frozenset[str]:
         return self._held.ancestors(code)
+
+    def descendants(self, code: str) -> frozenset[str]:
+        return self._held.descendants(code)
 
 
 class _Index:

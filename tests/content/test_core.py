@@ -17,7 +17,7 @@ from fhir_models import parsed
 from codesystems import core
 from terminology import discovery, shelves
 from terminology.discovery import published
-from terminology.model import FHIR_VERSIONS, Canonical, Concept, Miss, Query
+from terminology.model import FHIR_VERSIONS, Canonical, Concept, Counted, Miss, Query, Tree
 from terminology.service import Terminology, create_app
 from terminology.settings import Settings
 from terminology.shelves import Shelf
@@ -184,6 +184,8 @@ def test_nothing_is_read_before_it_is_asked_for():
     assert [each.code for each in provider.select(Query())] == ["a", "b", "c"]
     assert provider.subsumes("a", "c") is None
     assert (provider.parents("b"), provider.children("a"), provider.ancestors("b")) == (("a",), ("b",), {"a"})
+    assert (isinstance(provider, Tree), isinstance(provider, Counted)) == (True, True)
+    assert (provider.descendants("a"), provider.count(Query())) == ({"b"}, 3)
     assert shelf.taken == ["CodeSystem/one"]
     assert catalog.value_set("http://example.org/two/vs") is catalog.value_set("http://example.org/two/vs")
     assert shelf.taken == ["CodeSystem/one", "ValueSet/two"]
