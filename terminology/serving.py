@@ -81,11 +81,15 @@ def address(settings: Settings) -> str:
 @contextmanager
 def shared_state(settings: Settings) -> Iterator[None]:
     """All workers keep what outlives a request in one file: that of ``state_path``, else one that ends with them."""
+    from terminology.storage.database import Database, NotOursError, temporary  # noqa: PLC0415  only `serve` needs it
+
     if settings.state_path:
+        try:
+            Database(settings.state_path).close()
+        except NotOursError as wrong:
+            raise CannotServeError(str(wrong)) from wrong
         yield
         return
-    from terminology.storage.database import temporary  # noqa: PLC0415  only who has no state_path needs it
-
     with temporary() as path:
         os.environ[BY_NAME["state_path"].variable] = path
         yield

@@ -216,8 +216,10 @@ def _nearly(concept: Concept, wanted: Wanted, provider: CodeSystemProvider) -> I
         if not isinstance(coded, str) or not isinstance(held, str):
             continue
         same = _coded(value, provider.info)[0] == _coded(wanted.value, provider.info)[0] == provider.info.canonical.url
-        comparable = same and kind in ("Code", "Coding") and all(
-            isinstance(provider.find(each), Concept) for each in (held, coded)
+        comparable = (
+            same
+            and kind in ("Code", "Coding")
+            and all(isinstance(provider.find(each), Concept) for each in (held, coded))
         )
         relation = provider.subsumes(held, coded) if comparable and coded != held else None
         if relation in ("subsumes", "subsumed-by"):

@@ -100,6 +100,8 @@ class Database:
         try:
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            if not Path(self.path).is_file():
+                raise NotOursError(f"state_path: {self.path} is no file. Name another")
             with self.write() as connection:
                 _prepare(connection, self.path)
         except OSError as wrong:

@@ -33,7 +33,7 @@ def to_r4(resource: Node) -> Node:
 def answer_to_r4(answer: Node) -> Node:
     """The R4 form of an operation's answer. Parameters of ours hold data types that both versions share, so only the
     resources in them are converted: a tenth of the cost of ``to_r4``."""
-    if answer.get("resourceType") != "Parameters":
+    if answer.get("resourceType") != "Parameters" or "parameter" not in answer:
         return to_r4(answer)
     return answer | {"parameter": [
         entry | {"resource": answer_to_r4(entry["resource"])} if "resource" in entry else entry

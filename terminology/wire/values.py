@@ -9,8 +9,9 @@ from terminology.model import Json
 
 
 def parameters(entries: Iterable[Json | None]) -> Json:
-    """A Parameters resource; absent entries are left out."""
-    return {"resourceType": "Parameters", "parameter": [entry for entry in entries if entry is not None]}
+    """A Parameters resource; absent entries are left out, and so is an empty list, which FHIR does not have."""
+    held = [entry for entry in entries if entry is not None]
+    return {"resourceType": "Parameters", **({"parameter": held} if held else {})}
 
 
 def parameter(name: str, kind: str, value: Any) -> Json | None:
