@@ -1,7 +1,8 @@
 """Read and search of the resources that are published: what matches, how much of it is shown, and the pages.
 
 Sources: https://hl7.org/fhir/R5/search.html, https://hl7.org/fhir/R5/http.html#read. Resources are held in R5 form
-and leave in the form of the endpoint. What matches is ordered by url and version, so that pages never overlap.
+and leave in the form of the endpoint. What matches is ordered by url, newest version first, so that pages never overlap
+and a client that takes the first one found (HAPI does) has the newest.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Search:
 
 
 def held(catalog: Catalog, kind: str, more: Iterable[Json] = ()) -> list[Json]:
-    """All resources of a type (or their heads) by url and version; an upper layer hides the same id, or url and
+    """All resources of a type (or their heads) by url, newest first; an upper layer hides the same id, or url and
     version."""
     by_id: dict[str, Json] = {}
     for identity, resource in catalog.listed(kind):
@@ -151,11 +152,12 @@ def held(catalog: Catalog, kind: str, more: Iterable[Json] = ()) -> list[Json]:
     for identity, resource in by_id.items():
         url = resource.get("url")
         found.setdefault((url, resource.get("version") or "") if url else ("", identity), resource)
-    return sorted(found.values(), key=_place)
+    newest_first = sorted(found.values(), key=_age, reverse=True)
+    return sorted(newest_first, key=lambda resource: resource.get("url") or "")
 
 
-def _place(resource: Json) -> tuple[str, tuple[tuple[int, int, str], ...], str]:
-    return resource.get("url") or "", versions.order(resource.get("version")), resource.get("id") or ""
+def _age(resource: Json) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    return versions.order(resource.get("version")), resource.get("id") or ""
 
 
 # --- what was asked ----------------------------------------------------------------------------------------
