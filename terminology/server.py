@@ -31,11 +31,12 @@ from terminology.exchange import (
     read,
     request_id,
 )
-from terminology.issues import Invalid, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
+from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
 from terminology.model import FhirVersion, Json
 from terminology.negotiation import FHIR_JSON, FORM, body_form, is_form
 from terminology.operation import Operation
 from terminology.operations import OPERATIONS
+from terminology.wire.malformed import Malformed
 
 if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
@@ -255,10 +256,15 @@ def _response(answer: Answer, endpoint: Endpoint, identity: str, *, check: bool 
         if check:
             _shadow_check(answer.resource, endpoint.fhir, identity)
         return _made(answer, answer.medium.write(answer.resource, endpoint.fhir, pretty=answer.pretty), identity)
+    except Malformed as wrong:
+        log.warning("the answer to request %s has no XML form: %s", identity, _UNPRINTABLE.sub("?", str(wrong)))
+        name = answer.medium.content_type.partition(";")[0]
+        reason = issue("OWN_NOT_ACCEPTABLE", name, "application/fhir+json", diagnostics=wrong.reason)
+        failed = endpoint.refused(NotAcceptable(reason))
     except Exception:
         log.exception("the answer to request %s could not be written", identity)
         failed = endpoint.failed(identity)
-        return _made(failed, FHIR_JSON.write(failed.resource or {}, endpoint.fhir), identity)
+    return _made(failed, FHIR_JSON.write(failed.resource or {}, endpoint.fhir), identity)
 
 
 def _made(answer: Answer, body: bytes | None, identity: str) -> Response:

@@ -213,12 +213,19 @@ def test_a_fault_of_ours_tells_the_client_nothing_but_the_request_id(
     assert "call-7" in logged.getMessage()
 
 
-@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml"])
-def test_an_answer_that_cannot_be_written_is_a_fault_of_ours(accept: str, caplog: pytest.LogCaptureFixture) -> None:
-    unwritable = {"resourceType": "Parameters", "strange": {1, 2}}
-    reply = served(lambda *_: unwritable).get("$echo?text=x", headers={"Accept": accept})
+def test_an_answer_that_cannot_be_written_is_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    reply = served(lambda *_: {"resourceType": "Parameters", "strange": {1, 2}}).get("$echo?text=x")
     assert (reply.status, reply.ids) == (500, ["OWN_INTERNAL"])
     assert caplog.records[-1].exc_info
+
+
+def test_an_answer_that_xml_has_no_place_for_is_offered_in_json(caplog: pytest.LogCaptureFixture) -> None:
+    client = served(lambda *_: {"resourceType": "Parameters", "strange": "echoed"})
+    reply = client.get("$echo?text=x", headers={"Accept": "application/fhir+xml"})
+    assert (reply.status, reply.ids) == (406, ["OWN_NOT_ACCEPTABLE"])
+    assert "application/fhir+json" in reply.texts
+    assert "strange" in reply.resource["issue"][0]["diagnostics"]
+    assert "strange" in caplog.records[-1].getMessage()
 
 
 # --- what reaches an operation -------------------------------------------------------------------------------
