@@ -3,12 +3,14 @@
 The only place where concrete things meet. Installed packages offer content through the entry points
 ``terminology.codesystems``, ``terminology.valuesets`` and ``terminology.conceptmaps``: a function that returns paths,
 resources (R5 form), providers, or shelves for what is too much to be read at start. Our own folders come in by the
-same doors. Shelves lie below everything else.
+same doors. Shelves lie below everything else, what was loaded into ``data_dir`` above.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -18,14 +20,21 @@ from typing import Any
 
 from terminology import resources, shelves
 from terminology.catalog import Catalog
-from terminology.issues import Invalid, issue
+from terminology.issues import Invalid, Refusal, issue
 from terminology.model import CodeSystemProvider, FhirVersion, Json
+from terminology.providers.file import FileProvider
 from terminology.settings import Settings
 from terminology.shelves import Shelf
+from terminology.storage.library import Entry, Library
+from terminology.wire import json_text
 
 GROUPS = ("terminology.codesystems", "terminology.valuesets", "terminology.conceptmaps")
 Content = Json | Path | str | CodeSystemProvider | Shelf
 
+CHECKED_EVERY = 1.0
+"""Seconds between two looks at the folder of loaded content."""
+SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+logger = logging.getLogger(__name__)
 
 CORE = "fhir-core"
 """The entry point with what the FHIR specification itself defines; ``core_content`` turns it off."""
@@ -84,3 +93,96 @@ def read(path: Path) -> Iterator[Json]:
         yield from (
             (entry["resource"] for entry in held.get("entry", [])) if held.get("resourceType") == "Bundle" else (held,)
         )
+
+
+# --- what was loaded ------------------------------------------------------------------------------------------
+
+
+class Loaded:
+    """The content of ``data_dir``, over what is published. Each process looks once a second whether it changed."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._library = Library(Path(folder)) if folder else None
+        self._stamp: tuple[int, int, int] | None = None
+        self._layer: Catalog | None = None
+        self._over: dict[int, tuple[Catalog, Catalog]] = {}
+        self._next = 0.0
+
+    def over(self, base: Catalog) -> Catalog:
+        """``base`` with what is loaded over it; the first call raises Invalid when that cannot be read."""
+        if self._library is None:
+            return base
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + CHECKED_EVERY
+            self._refresh(self._library)
+        if self._layer is None:
+            return base
+        known = self._over.get(id(base))
+        if known is None:
+            known = base, self._layer.over(base)
+            self._over[id(base)] = known
+        return known[1]
+
+    def _refresh(self, library: Library) -> None:
+        stamp = library.stamp()
+        if stamp == self._stamp:
+            return
+        try:
+            made = loaded(library) if stamp else None
+        except Refusal:
+            if self._layer is None:
+                raise
+            logger.exception("The loaded content cannot be read; what was read before stays")
+        else:
+            self._layer, self._over = made, {}
+        self._stamp = stamp
+
+
+def loaded(library: Library) -> Catalog:
+    """What the library holds as a layer; of code-system files only what they say about themselves is read. Raises
+    Invalid for what cannot be read."""
+    systems: dict[str, tuple[CodeSystemProvider, ...]] = {}
+    heads: dict[str, Json] = {}
+    plain: list[Json] = []
+    later: list[Entry] = []
+    for entry in _told_apart(library.entries()):
+        try:
+            if entry.compiled:
+                systems[entry.url] = (*systems.get(entry.url, ()), FileProvider.open(library.path(entry)))
+                heads[entry.id] = {**entry.head, "meta": {"tag": [SUBSETTED]}}
+            elif entry.kind in shelves.KINDS and entry.head.get("content") != "supplement":
+                later.append(entry)
+            else:
+                plain.append(json_text.read(library.path(entry).read_bytes()))
+        except (OSError, ValueError) as failed:
+            raise Invalid(issue("OWN_LIBRARY_UNREADABLE", library.path(entry), failed)) from failed
+    files = Catalog(code_systems=systems, resources={"CodeSystem": heads}, heads={"CodeSystem": heads})
+    return files.over(resources.layer(plain).over(shelves.layer([_Resources(library, later)])))
+
+
+def _told_apart(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries, so that no two of a kind have one id (versions of one resource often do)."""
+    taken: set[tuple[str, str]] = set()
+    for entry in entries:
+        identity, number = entry.id, 1
+        while (entry.kind, identity) in taken:
+            number += 1
+            identity = f"{entry.id[:60]}-{number}"
+        taken.add((entry.kind, identity))
+        yield replace(entry, id=identity, head={**entry.head, "id": identity})
+
+
+class _Resources:
+    """The shelf of loaded resources."""
+
+    fhir: FhirVersion | None = None
+
+    def __init__(self, library: Library, entries: Iterable[Entry]) -> None:
+        self._library = library
+        self._entries = {(entry.kind, entry.id): entry for entry in entries}
+
+    def heads(self) -> Iterable[Json]:
+        return [entry.head for entry in self._entries.values()]
+
+    def read(self, kind: str, identity: str) -> Json:
+        return {**json_text.read(self._library.path(self._entries[kind, identity]).read_bytes()), "id": identity}

@@ -23,17 +23,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from terminology.model import Coding, Issue
-
-
-class Sentence(NamedTuple):
-    severity: str
-    code: str
-    kind: str | None
-    text: str
-
+from terminology.sentences import LOADING, Sentence
 
 _E, _W, _I = "error", "warning", "information"
 
@@ -481,6 +473,7 @@ SENTENCES: Mapping[str, Sentence] = {
         None,
         "Something went wrong inside the server. Report the request id {0} to its operator",
     ),
+    **LOADING,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""
 

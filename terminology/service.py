@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from terminology import parameters
 from terminology.catalog import Catalog, Limits, Scope
-from terminology.discovery import published
+from terminology.discovery import Loaded, published
 from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
 from terminology.languages import Languages
@@ -41,6 +41,7 @@ class State:
     def __init__(self, settings: Settings, catalogs: Mapping[FhirVersion, Catalog] | None = None) -> None:
         self.settings = settings
         self._catalogs: dict[FhirVersion, Catalog] = dict(catalogs or {})
+        self._loaded = Loaded(settings.data_dir)
         bounds = Bounds(**{each.name: getattr(settings, each.name) for each in fields(Bounds)})
         self.storage = Storage(settings.state_path, bounds)
         self._guests = Guests(settings, self.storage)
@@ -49,7 +50,7 @@ class State:
         """The content as a reader of that FHIR version sees it."""
         if fhir not in self._catalogs:
             self._catalogs[fhir] = published(self.settings, fhir)
-        return self._catalogs[fhir]
+        return self._loaded.over(self._catalogs[fhir])
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
         """The answer to a call, in R5 form; raises Refusal."""

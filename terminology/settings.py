@@ -125,6 +125,11 @@ class Settings:
     core_content: bool = _row(
         True, "Content", "Publish the code systems and value sets of FHIR itself, in the version of each endpoint."
     )
+    data_dir: str | None = _row(
+        None,
+        "Content",
+        "Folder of loaded content (`terminology import`); a running server notices within a second when it changes.",
+    )
     default_supplements: tuple[str, ...] = _row(
         (f"{CANONICAL_BASE}/CodeSystem/cpt-bone-marrow-harvest-facts",),
         "Content",

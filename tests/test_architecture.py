@@ -18,7 +18,7 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 # A module of a later layer may import any of an earlier one, and its neighbours as long as no circle arises.
 LAYERS = (
     ("model", "dates"),
-    ("issues", "languages", "versions", "patterns", "settings", "outgoing"),
+    ("sentences", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
     ("conceptset",),
     ("catalog",),
     ("resolution",),
@@ -146,6 +146,18 @@ def test_imports_point_down() -> None:
         if not may_import(room(name_of(path)), room(imported))
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_is_ever_extracted_from_an_archive() -> None:
+    """Members are read in memory: `extract`, `extractall` and tarfile's filters have been bypassed (CVE-2025-4517)."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.attr}"
+        for package in PACKAGES
+        for path in sources(package)
+        for node in ast.walk(ast.parse(path.read_bytes(), path))
+        if isinstance(node, ast.Attribute) and node.attr.startswith(("extract", "unpack_archive"))
+    ]
+    assert not found, f"read the member's stream (terminology/importing/archives.py): {found}"
 
 
 def test_no_circle_of_imports() -> None:

@@ -30,6 +30,23 @@ class Group(click.Group):
         return super().get_command(ctx, name) or _verbs().get(name)
 
 
+class Formats(click.Group):
+    """``terminology import``: a command for each format, made when one is asked for."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_formats())
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        return _formats().get(name)
+
+
+@cache
+def _formats() -> Mapping[str, click.Command]:
+    from terminology.cli import importing  # noqa: PLC0415  only `import` needs the formats
+
+    return importing.commands()
+
+
 @cache
 def _verbs() -> Mapping[str, click.Command]:
     from terminology.cli import verbs  # noqa: PLC0415  `serve` and `completion` need no operation
@@ -154,6 +171,11 @@ CONFIG = click.Group(
     help="Settings: what applies, and why.",
     commands=[_made("show", _config_show, [*options.of_output(), *options.of_settings(())])],
 )
+IMPORT = Formats(
+    "import",
+    help="Load code systems and other resources into the data_dir folder: `terminology import FORMAT PATH`.\n\n"
+    "All of it becomes visible at once, or nothing. Exit codes: 0 right, 1 rows were left out, 2 nothing was loaded.",
+)
 VALIDATOR_SETTINGS = _made("validator-settings", _validator_settings, [click.Argument(["url"], metavar="URL")])
 COMPLETION = _made("completion", _completion, [click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"]))])
 
@@ -169,7 +191,7 @@ group = click.version_option(package_name=DISTRIBUTION, prog_name=DISTRIBUTION)(
     Group(
         PROGRAM,
         help=_ABOUT,
-        commands=[SERVE, LIST, CONFIG, VALIDATOR_SETTINGS, COMPLETION],
+        commands=[SERVE, LIST, IMPORT, CONFIG, VALIDATOR_SETTINGS, COMPLETION],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
 )

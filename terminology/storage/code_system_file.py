@@ -74,6 +74,24 @@ class Manifest:
 class Duplicate(ValueError):
     """A code stands twice in the source."""
 
+    def __init__(self, code: str, canonical: Canonical) -> None:
+        super().__init__(f"The code '{code}' stands twice in {canonical}")
+        self.code = code
+        self.canonical = canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a compilation and its caller talk: concepts done, parents (child, parent) that the source lacks, and at the
+    end how many rows of the source were left out."""
+
+    progress: Callable[[int], None] = lambda _: None
+    lacking: Callable[[str, str], None] = lambda _child, _parent: None
+    refused: Callable[[], int] = lambda: 0
+
+
+_SILENT = Telling()
+
 
 def compile_file(
     info: CodeSystemInfo,
@@ -82,7 +100,7 @@ def compile_file(
     *,
     source: str = "",
     licence: str = "",
-    progress: Callable[[int], None] = lambda _: None,
+    telling: Telling = _SILENT,
 ) -> tuple[Path, Manifest]:
     """Compiles concepts (in the order to keep; a parent may come later) into ``folder``; memory stays bounded.
 
@@ -96,7 +114,7 @@ def compile_file(
     part = folder / f".{os.getpid()}-{threading.get_ident()}{SUFFIX}.part"
     part.unlink(missing_ok=True)
     try:
-        manifest = _write(part, info, concepts, source, licence, progress)
+        manifest = _write(part, info, concepts, (source, licence), telling)
         digest = _hash(part)
         target = folder / f"{_slug(info.canonical)}-{digest[:16]}{SUFFIX}"
         _verify(part, manifest)
@@ -154,9 +172,8 @@ def _write(
     path: Path,
     info: CodeSystemInfo,
     concepts: Iterable[Concept],
-    source: str,
-    licence: str,
-    progress: Callable[[int], None],
+    origin: tuple[str, str],
+    telling: Telling,
 ) -> Manifest:
     database = sqlite3.connect(path, isolation_level=None)
     try:
@@ -164,8 +181,8 @@ def _write(
         database.execute("PRAGMA cache_size=-65536")
         database.executescript(_SCHEMA)
         database.execute("BEGIN")
-        counts = _insert(database, info, concepts, progress)
-        _link(database, info)
+        counts = _insert(database, info, concepts, telling.progress)
+        _link(database, info, telling.lacking)
         for index in _INDEXES:
             database.execute(index)
         database.execute("INSERT INTO search(search) VALUES ('optimize')")
@@ -177,8 +194,9 @@ def _write(
             designations=counts[1],
             properties=counts[2],
             hash="",
-            source=source,
-            licence=licence,
+            source=origin[0],
+            licence=origin[1],
+            refused=telling.refused(),
         )
         meta = {"format": str(FORMAT), "info": dump_info(replace(info, count=counts[0]))}
         meta["manifest"] = json.dumps(asdict(manifest), sort_keys=True)
@@ -277,15 +295,21 @@ def _names(concept: Concept) -> str:
     return "\n".join((concept.code, concept.display or "", *(held.value for held in concept.designations)))
 
 
-def _link(database: sqlite3.Connection, info: CodeSystemInfo) -> None:
-    """Parents by number, and the closure, grown level by level; what points nowhere is left out."""
+def _link(database: sqlite3.Connection, info: CodeSystemInfo, lacking: Callable[[str, str], None]) -> None:
+    """Parents by number, and the closure, grown level by level; what points nowhere is told and left out."""
     duplicate = database.execute("SELECT code FROM concept GROUP BY fold HAVING count(*) > 1 LIMIT 1").fetchone()
     if duplicate:
-        raise Duplicate(f"The code '{duplicate[0]}' stands twice in {info.canonical}")
+        raise Duplicate(duplicate[0], info.canonical)
     database.execute("CREATE UNIQUE INDEX concept_code ON concept (fold)")
     own = "concept.fold = link.parent_code" if info.case_sensitive else "concept.fold = fold(link.parent_code)"
     database.create_function("fold", 1, str.casefold, deterministic=True)
     database.execute(f"INSERT OR IGNORE INTO parent SELECT link.child, concept.id FROM link JOIN concept ON {own}")
+    unknown = (
+        "SELECT child.code, link.parent_code FROM link JOIN concept AS child ON child.id = link.child "
+        f"WHERE NOT EXISTS (SELECT 1 FROM concept WHERE {own})"
+    )
+    for child, parent in database.execute(unknown):
+        lacking(child, parent)
     database.execute("INSERT OR IGNORE INTO property_text SELECT code, text, concept FROM stated ORDER BY 1, 2, 3")
     database.execute("DROP TABLE link")
     database.execute("DROP TABLE stated")
@@ -337,7 +361,10 @@ class CodeSystemFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        meta = dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
+        try:
+            meta = dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
+        except sqlite3.Error as failed:
+            raise OSError(f"{path} cannot be read: {failed}") from failed
         if meta.get("format") != str(FORMAT):
             raise ValueError(f"{path} is of the format {meta.get('format')}, not {FORMAT}. Import its source again")
         self.info = load_info(meta["info"])

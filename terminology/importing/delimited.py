@@ -1,0 +1,222 @@
+"""CSV and TSV of anyone: the user says which column is what. A header row names the columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any
+
+from terminology.importing.archives import File
+from terminology.importing.format import Format, Loaded, Option, Source
+from terminology.importing.tables import Dialect, Row, rows
+from terminology.issues import Invalid, issue
+from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
+
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?)?)?")
+_TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _TRUE + _FALSE:
+        raise ValueError(text)
+    return text.lower() in _TRUE
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not found.is_finite():
+        raise ValueError(text)
+    return found
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"[+-]?\d{1,10}", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _date(text: str) -> str:
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+_TYPES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "string": ("String", str),
+    "code": ("Code", str),
+    "integer": ("Integer", _integer),
+    "decimal": ("Decimal", _decimal),
+    "boolean": ("Boolean", _boolean),
+    "dateTime": ("DateTime", _date),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Which column is what; ``properties`` are (name, column, type), ``designations`` (language, column)."""
+
+    code: str
+    display: str | None = None
+    definition: str | None = None
+    parent: str | None = None
+    status: str | None = None
+    separator: str | None = None
+    properties: tuple[tuple[str, str, str], ...] = ()
+    designations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        plain = [self.code, self.display, self.definition, self.parent, self.status]
+        named = [column for _, column, _ in self.properties] + [column for _, column in self.designations]
+        return [column for column in (*plain, *named) if column]
+
+
+def read(source: Source, delimiter: str) -> Iterator[Loaded]:
+    """The one code system of a file (or of all files of a folder or archive together)."""
+    mapped = _mapped(source)
+    yield Loaded(_info(source, mapped), partial(_concepts, source, mapped, delimiter), source.path.name)
+
+
+def _mapped(source: Source) -> Mapped:
+    option = source.option
+    return Mapped(
+        code=option("code") or "code",
+        display=option("display"),
+        definition=option("definition"),
+        parent=option("parent"),
+        status=option("status-column"),
+        separator=option("separator"),
+        properties=tuple(_property(each) for each in option("property") or ()),
+        designations=tuple(_designation(each) for each in option("designation") or ()),
+    )
+
+
+def _property(text: str) -> tuple[str, str, str]:
+    name, _, rest = text.partition("=")
+    column, _, kind = rest.rpartition(":")
+    if not column:
+        column, kind = rest, "string"
+    if not name or not column or kind not in _TYPES:
+        wanted = f"NAME=COLUMN:TYPE with a type of {', '.join(_TYPES)}"
+        raise Invalid(issue("OWN_IMPORT_OPTION", "--property", text, wanted))
+    return name, column, kind
+
+
+def _designation(text: str) -> tuple[str, str]:
+    language, _, column = text.partition("=")
+    if not language or not column:
+        raise Invalid(issue("OWN_IMPORT_OPTION", "--designation", text, "LANGUAGE=COLUMN such as de=german"))
+    return language, column
+
+
+def _info(source: Source, mapped: Mapped) -> CodeSystemInfo:
+    option = source.option
+    return CodeSystemInfo(
+        canonical=Canonical(option("url"), option("version")),
+        name=option("name"),
+        title=option("title"),
+        content="fragment" if option("fragment") else "complete",
+        case_sensitive=not option("ignore-case"),
+        language=option("language"),
+        status="active",
+        copyright=option("copyright"),
+        hierarchy_meaning="is-a" if mapped.parent else None,
+        subsumption="known" if mapped.parent else "unsaid",
+        properties=tuple(PropertyDefinition(name, kind) for name, _, kind in mapped.properties),
+    )
+
+
+def _concepts(source: Source, mapped: Mapped, delimiter: str) -> Iterator[Concept]:
+    dialect = Dialect(delimiter, encoding=source.option("encoding") or "utf-8")
+    for file in source.files(_table):
+        yield from _of_file(source, file, mapped, dialect)
+
+
+def _table(name: str) -> bool:
+    return name.lower().endswith((".csv", ".tsv", ".tab", ".txt"))
+
+
+def _of_file(source: Source, file: File, mapped: Mapped, dialect: Dialect) -> Iterator[Concept]:
+    for place, row in rows(source, file, dialect, mapped.columns):
+        code = row[mapped.code].strip()
+        if not code:
+            source.refuse(place, "OWN_ROW_NO_CODE")
+            continue
+        try:
+            properties = tuple(_properties(row, mapped))
+        except _ValueError as wrong:
+            source.refuse(place, "OWN_ROW_VALUE", wrong.text, wrong.kind)
+            continue
+        yield Concept(
+            code=code,
+            display=_cell(row, mapped.display),
+            definition=_cell(row, mapped.definition),
+            parents=_several(row, mapped),
+            designations=tuple(
+                Designation(text, language) for language, column in mapped.designations if (text := _cell(row, column))
+            ),
+            properties=properties,
+            status=(status := _cell(row, mapped.status)),
+            inactive=status in ("retired", "inactive", "withdrawn"),
+        )
+
+
+def _cell(row: Row, column: str | None) -> str | None:
+    return (row[column].strip() or None) if column else None
+
+
+def _several(row: Row, mapped: Mapped) -> tuple[str, ...]:
+    cell = _cell(row, mapped.parent)
+    if cell is None:
+        return ()
+    parts = cell.split(mapped.separator) if mapped.separator else [cell]
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+class _ValueError(Exception):
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.kind = kind
+
+
+def _properties(row: Row, mapped: Mapped) -> Iterator[Property]:
+    for name, column, kind in mapped.properties:
+        if cell := _cell(row, column):
+            suffix, typed = _TYPES[kind]
+            try:
+                yield Property(name, suffix, typed(cell))
+            except ValueError:
+                raise _ValueError(cell, kind) from None
+
+
+_OPTIONS = (
+    Option("url", "Canonical url of the code system.", required=True),
+    Option("version", "Its version."),
+    Option("name", "Its computer-friendly name."),
+    Option("title", "Its title."),
+    Option("code", "Column of the codes.", default="code"),
+    Option("display", "Column of the displays."),
+    Option("definition", "Column of the definitions."),
+    Option("parent", "Column of the parents' codes; it makes the hierarchy (is-a)."),
+    Option("separator", "What separates several parents in one cell."),
+    Option("status-column", "Column of the status; retired, inactive and withdrawn are inactive."),
+    Option("property", "A property, as NAME=COLUMN:TYPE.", repeats=True),
+    Option("designation", "Further names, as LANGUAGE=COLUMN.", repeats=True),
+    Option("language", "Language of the displays, such as en."),
+    Option("copyright", "Notice of the owner's rights."),
+    Option("encoding", "Encoding of the file.", default="utf-8"),
+    Option("fragment", "The source is a part of the code system.", flag=True),
+    Option("ignore-case", "Codes that differ in case alone are the same.", flag=True),
+)
+
+CSV = Format("csv", "Comma-separated text with a header; the columns are mapped by options",
+             partial(read, delimiter=","), _OPTIONS, "real")  # fmt: skip
+TSV = Format("tsv", "Tab-separated text with a header; the columns are mapped by options",
+             partial(read, delimiter="\t"), _OPTIONS, "real")  # fmt: skip

@@ -1,0 +1,262 @@
+"""The folder of loaded content (setting ``data_dir``): code-system files and resources, and the one index that counts.
+
+    <data_dir>/index.json             what is loaded; a file that it does not name does not exist for a reader
+    <data_dir>/codesystems/*.codesystem
+    <data_dir>/resources/*.json       R5 form
+    <data_dir>/.import-*/             an import under way
+
+An import writes its files aside, then, under a lock, moves them in and replaces the index: one rename makes all of it
+visible at once. Killed before, nothing happened; what it left is removed by the next one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from terminology.issues import Invalid, issue
+from terminology.model import Canonical, Json
+from terminology.storage.code_system_file import SUFFIX
+
+INDEX = "index.json"
+FORMAT = 1
+GRACE = 2.0
+"""Seconds for which a file that was replaced is kept: a server looks for a new index once a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that is loaded. ``head`` is the resource without its large parts; ``file`` is relative."""
+
+    kind: str
+    url: str
+    version: str | None
+    id: str
+    file: str
+    head: Json = field(default_factory=dict)
+    concepts: int | None = None
+    size: int = 0
+    format: str = ""
+    source: str = ""
+    licence: str = ""
+    refused: int = 0
+    loaded: str = ""
+
+    @property
+    def canonical(self) -> Canonical:
+        return Canonical(self.url, self.version)
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        return (self.kind, self.url, self.version)
+
+    @property
+    def compiled(self) -> bool:
+        return self.file.endswith(SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What publishing did: canonicals by what happened to them."""
+
+    new: tuple[Entry, ...] = ()
+    replaced: tuple[Entry, ...] = ()
+    unchanged: tuple[Entry, ...] = ()
+
+
+class Library:
+    """The folder. Reading costs one file; writing is for one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Changes when the index does; None where there is none."""
+        try:
+            found = (self.folder / INDEX).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What is loaded; raises Invalid for an index that cannot be read."""
+        try:
+            held = json.loads((self.folder / INDEX).read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as failed:
+            raise Invalid(issue("OWN_LIBRARY_UNREADABLE", self.folder, failed)) from failed
+        if held.get("format") != FORMAT:
+            raise Invalid(issue("OWN_LIBRARY_UNREADABLE", self.folder, f"format {held.get('format')}, not {FORMAT}"))
+        return tuple(Entry(**entry) for entry in held["entries"])
+
+    def path(self, entry: Entry) -> Path:
+        return self.folder / entry.file
+
+    def find(self, url: str, version: str | None = None) -> tuple[Entry, ...]:
+        """The entries that a url or id names, in any version where none is said."""
+        return tuple(
+            entry for entry in self.entries() if url in (entry.url, entry.id) and version in (None, entry.version)
+        )
+
+    @contextmanager
+    def staging(self) -> Iterator[Stage]:
+        """A place to write to; what was not published is removed at the end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=".import-", dir=self.folder))
+        try:
+            with _locked(place / "lock"):
+                yield Stage(self, place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def remove(self, gone: Iterable[Entry]) -> None:
+        """Takes entries away, at once; their files go after the grace time."""
+        keys = {entry.key for entry in gone}
+        with _locked(self.folder / ".lock"):
+            held = self.entries()
+            left = [entry for entry in held if entry.key not in keys]
+            self._write(left)
+            self._sweep(left, waiting=len(left) < len(held))
+
+    def publish(self, staged: Iterable[tuple[Path, Entry]]) -> Change:
+        """Moves files in and replaces the index."""
+        with _locked(self.folder / ".lock"):
+            held = {entry.key: entry for entry in self.entries()}
+            new: list[Entry] = []
+            replaced: list[Entry] = []
+            unchanged: list[Entry] = []
+            for path, entry in staged:
+                known = held.get(entry.key)
+                if known is not None and _same(known, entry) and self.path(known).is_file():
+                    unchanged.append(known)
+                    continue
+                target = self.path(entry)
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
+                (new if known is None else replaced).append(entry)
+                held[entry.key] = entry
+            if new or replaced:
+                for folder in {self.path(entry).parent for entry in (*new, *replaced)}:
+                    _sync(folder)
+                self._write(list(held.values()))
+            self._sweep(held.values(), waiting=bool(replaced))
+        return Change(tuple(new), tuple(replaced), tuple(unchanged))
+
+    def _write(self, entries: list[Entry]) -> None:
+        ordered = sorted(entries, key=lambda entry: (entry.kind, entry.url, entry.version or ""))
+        text = json.dumps({"format": FORMAT, "entries": [asdict(entry) for entry in ordered]}, indent=1)
+        _written(self.folder / INDEX, text.encode())
+
+    def _sweep(self, entries: Iterable[Entry], *, waiting: bool) -> None:
+        """Removes what nothing names: replaced files, and what killed imports left."""
+        named = {entry.file for entry in entries}
+        found = [*self.folder.glob(f"codesystems/*{SUFFIX}"), *self.folder.glob("resources/*.json")]
+        stale = [each for each in found if each.relative_to(self.folder).as_posix() not in named]
+        if waiting:
+            time.sleep(GRACE)
+        for each in stale:
+            each.unlink(missing_ok=True)
+        for place in self.folder.glob(".import-*"):
+            if _abandoned(place / "lock"):
+                shutil.rmtree(place, ignore_errors=True)
+
+
+class Stage:
+    """An import under way: files written aside, and the entries that will name them."""
+
+    def __init__(self, library: Library, folder: Path) -> None:
+        self._library = library
+        self.folder = folder
+        self._files: dict[tuple[str, str, str | None], tuple[Path, Entry]] = {}
+
+    def compiled(self, path: Path, entry: Entry) -> None:
+        """Takes up a code-system file that was compiled into ``folder``."""
+        self._add(path, replace(entry, file=f"codesystems/{path.name}", size=path.stat().st_size))
+
+    def resource(self, content: bytes, entry: Entry) -> None:
+        """Takes up a resource as JSON text."""
+        name = f"{_slug(entry)}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        path = self.folder / name
+        with path.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._add(path, replace(entry, file=f"resources/{name}", size=len(content)))
+
+    def _add(self, path: Path, entry: Entry) -> None:
+        """The later of two with one key counts."""
+        self._files[entry.key] = (path, entry)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(entry for _, entry in self._files.values())
+
+    def publish(self) -> Change:
+        return self._library.publish(self._files.values())
+
+
+def _same(a: Entry, b: Entry) -> bool:
+    return (a.file, a.head) == (b.file, b.head)
+
+
+def _slug(entry: Entry) -> str:
+    text = f"{entry.kind}-{entry.url.rstrip('/').rpartition('/')[2]}-{entry.version or 'unversioned'}"
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)[:80]
+
+
+def _written(path: Path, content: bytes) -> None:
+    """Writes a file that is either there in full or not at all, also after power was lost."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds a lock that ends with the process, however that ends."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _abandoned(lock: Path) -> bool:
+    """True when no process holds the lock any more."""
+    handle: Any = None
+    try:
+        handle = os.open(lock, os.O_RDWR)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return lock.parent.is_dir() and time.time() - lock.parent.stat().st_mtime > 60
+    except OSError:
+        return False
+    finally:
+        if handle is not None:
+            with suppress(OSError):
+                os.close(handle)
+    return True
