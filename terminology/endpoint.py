@@ -245,6 +245,7 @@ class Endpoint:
         if medium.plain:
             inner = f"<version>{version}</version><default>{version}</default>"
             return Answer(200, bare=f"<versions>{inner}</versions>".encode())
+        # The definition says code; HL7's tester and the other servers write and read a string.
         named = [{"name": name, "valueString": version} for name in ("version", "default")]
         return Answer(200, {"resourceType": "Parameters", "parameter": named})
 
