@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from terminology import versions
+from terminology import dates, versions
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
+    CodeSystemInfo,
     CodeSystemProvider,
     ConceptMap,
     FhirVersion,
@@ -190,9 +191,17 @@ class Scope:
     expanding: bool = False
     """True for $expand: what cannot be resolved is then said in that operation's sentences."""
 
+    def code_system(self, url: str, version: str | None) -> CodeSystemProvider | None:
+        """The edition that answers: of the version asked for, else the one in force on the day asked about, else the
+        latest."""
+        if version or not self.on:
+            return self.catalog.code_system(url, version)
+        in_force = (p for p in self.catalog.editions(url) if p.info.answers and _in_force(p.info, self.on))
+        return next(in_force, None) or self.catalog.code_system(url)
+
     def provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
         """The code system that answers, with the supplements that apply to it."""
-        found = self.catalog.code_system(url, version)
+        found = self.code_system(url, version)
         return None if found is None else self.supplemented(found)
 
     def supplemented(self, provider: CodeSystemProvider) -> CodeSystemProvider:
@@ -224,6 +233,11 @@ class Scope:
         if not names(self.default_supplements, supplement.info.canonical):
             return False
         return self.catalog.owner(provider) >= self.guests
+
+
+def _in_force(info: CodeSystemInfo, on: str) -> bool:
+    stated = info.effective_from or info.effective_to
+    return bool(stated) and dates.standing(on, info.effective_from, info.effective_to) == "in"
 
 
 def names(wanted: Iterable[str], canonical: Canonical) -> bool:

@@ -246,7 +246,7 @@ def _dated(judged: Judged, scope: Scope) -> Judged:
     """Judged by ``date``, where one was sent: by the period of the concept, in whatever release states one."""
     if not scope.on or judged.provider is None:
         return judged
-    concept = judged.concept or _in_another_release(judged, scope)
+    concept = judged.concept or in_another_release(judged.coding, scope)
     if concept is None or not (concept.valid_from or concept.valid_to):
         return judged
     stand = dates.standing(scope.on, concept.valid_from, concept.valid_to)
@@ -256,14 +256,18 @@ def _dated(judged: Judged, scope: Scope) -> Judged:
     reason = dates.period(concept.valid_from, concept.valid_to)
     url = judged.provider.info.canonical.url
     said = issue("OWN_NOT_VALID_ON_DATE", judged.coding.code, url, scope.on, reason, at="code", severity=severity)
+    if stand == "out":
+        # The release of that day does not hold the code, and another one says why: no longer "unknown here".
+        known = tuple(found for found in judged.issues if found.message_id != "UNKNOWN_CODE_IN_FRAGMENT")
+        judged = replace(judged, issues=known)
     return _more(judged, [said])
 
 
-def _in_another_release(judged: Judged, scope: Scope) -> Concept | None:
-    url = judged.coding.system or ""
-    for edition in scope.catalog.editions(url):
+def in_another_release(coding: Coding, scope: Scope) -> Concept | None:
+    """The concept of a code that the release at hand lacks, from the newest release that has it."""
+    for edition in scope.catalog.editions(coding.system or ""):
         if edition.info.answers:
-            found = scope.supplemented(edition).find(judged.coding.code or "")
+            found = scope.supplemented(edition).find(coding.code or "")
             if isinstance(found, Concept):
                 return found
     return None

@@ -214,7 +214,9 @@ class CodeSystemInfo:
 
     ``displays_held`` is false where the resource says that the owner's displays are not held here: a display is
     then never judged. ``subsumption`` is ``none`` where the resource states that none is defined, ``known`` where
-    there is a hierarchy that means it, else ``unsaid``. ``expansion_cap`` bounds what an expansion may list.
+    there is a hierarchy that means it, else ``unsaid``. ``effective_from`` and ``effective_to`` bound the days on which
+    this version is the one in force (``CodeSystem.effectivePeriod``). ``expansion_cap`` bounds what an expansion may
+    list.
     """
 
     canonical: Canonical
@@ -237,6 +239,8 @@ class CodeSystemInfo:
     displays_held: bool = True
     subsumption: Literal["known", "none", "unsaid"] = "unsaid"
     enumerable: bool = True
+    effective_from: str | None = None
+    effective_to: str | None = None
     count: int | None = None
     expansion_cap: int | None = None
     properties: tuple[PropertyDefinition, ...] = ()

@@ -82,7 +82,7 @@ def _narrowed(wanted: str | None, stated: str, known: list[str]) -> str | None:
 
 def _mismatch(select: Select, wanted: str | None, stated: str, scope: Scope) -> tuple[list[Issue], tuple[str, ...]]:
     url, include = select.system.url, select.system.version
-    provider = scope.catalog.code_system(url, wanted)
+    provider = scope.code_system(url, wanted)
     if provider is None:
         if wanted == stated or wanted is None:
             return [], ()
@@ -198,7 +198,7 @@ def _walk(value_set: ValueSet, scope: Scope, satisfied: set[str], budget: list[i
 
 def _check(select: Select, info: ValueSetInfo, scope: Scope, satisfied: set[str]) -> None:
     choice = scope.versions.choose(select.system.url, select.system.version)
-    base = scope.catalog.code_system(select.system.url, choice.version)
+    base = scope.code_system(select.system.url, choice.version)
     if base is None:
         return
     applying = scope.applying(base)

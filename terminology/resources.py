@@ -6,6 +6,7 @@ cannot: a resource that cannot be processed is an error, never ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,8 +79,8 @@ def layer(sent: Iterable[Any]) -> Catalog:
                     "it is no CodeSystem, ValueSet or ConceptMap",
                 )
             )
-        if isinstance(resource.get("id"), str):
-            held.setdefault(kind, {})[resource["id"]] = resource
+        identity = resource.get("id") or identity_of(resource)
+        held.setdefault(kind, {})[identity] = resource if "id" in resource else {**resource, "id": identity}
     return Catalog(
         code_systems={url: tuple(entries) for url, entries in systems.items()},
         value_sets={url: tuple(entries) for url, entries in value_sets.items()},
@@ -88,6 +89,13 @@ def layer(sent: Iterable[Any]) -> Catalog:
         aliases=aliases,
         resources=held,
     )
+
+
+def identity_of(resource: Json) -> str:
+    """An id for a resource that came without: the end of its url and its version, as far as ids allow."""
+    url = str(resource.get("url") or resource.get("name") or "resource").rstrip("/")
+    text = re.split(r"[/:#?]", url)[-1] + (f"-{resource['version']}" if resource.get("version") else "")
+    return re.sub(r"[^A-Za-z0-9.-]", "-", text)[-64:] or "resource"
 
 
 def _name(resource: Any) -> str:
@@ -146,6 +154,8 @@ def code_system_info(resource: Json) -> CodeSystemInfo:
         language_pack=extension(resource, SUPPLEMENT_TYPE) == "lang-pack",
         displays_held=extension(resource, DISPLAYS_NOT_HELD) is not True,
         subsumption="none" if none else "known" if known else "unsaid",
+        effective_from=resource.get("effectivePeriod", {}).get("start"),
+        effective_to=resource.get("effectivePeriod", {}).get("end"),
         count=resource.get("count"),
         properties=tuple(_property_definition(entry) for entry in resource.get("property", [])),
         filters=tuple((f.get("code", ""), tuple(f.get("operator", []))) for f in resource.get("filter", [])),

@@ -1,7 +1,7 @@
 """One terminology service: content, settings, and the call of an operation. Flask is imported only by ``init_app``.
 
 ``Terminology`` is both the Flask extension and the function API. It keeps nothing about an app on itself: what an app
-uses lives in ``app.extensions["terminology"]`` as a ``State``.
+uses lives in ``app.extensions["terminology"]``: a ``State`` for each url prefix.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 
 class State:
-    """Content and settings of one service; what a Flask app keeps in ``extensions["terminology"]``."""
+    """Content and settings of one service; what a Flask app keeps in ``extensions["terminology"]`` under its url
+    prefix."""
 
     def __init__(self, settings: Settings, catalogs: Mapping[FhirVersion, Catalog] | None = None) -> None:
         self.settings = settings
@@ -118,12 +119,14 @@ class Terminology:
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, url_prefix: str = "/fhir") -> None:
-        """Registers the FHIR endpoint under ``url_prefix``. Settings are read from ``app.config["TERMINOLOGY_*"]``."""
+    def init_app(self, app: Flask, url_prefix: str | None = None) -> None:
+        """Registers the FHIR endpoint under ``url_prefix``, by default that of the settings (``/fhir``). Settings are
+        read from ``app.config["TERMINOLOGY_*"]``."""
         from terminology.server import register
 
         settings = Settings.load(stated=self._stated, config=app.config)
-        register(app, State(settings, self._catalogs(settings)), url_prefix)
+        prefix = settings.url_prefix if url_prefix is None else url_prefix
+        register(app, State(settings, self._catalogs(settings)), prefix)
 
     def _catalogs(self, settings: Settings) -> dict[FhirVersion, Catalog]:
         if not self._content:
@@ -150,11 +153,14 @@ class Terminology:
     def validate_code(
         self, code: str, system: str | None = None, *, value_set: str | None = None, **options: Any
     ) -> Validation:
-        """Is the code right: in ``system``, and in ``value_set`` where one is named. A wrong code is an answer."""
+        """Is the code right: in ``system``, and in ``value_set`` where one is named (whose system is then found where
+        none is). A wrong code is an answer."""
         outcome: Validation
         if value_set is None:
             outcome = self._run("CodeSystem", "validate-code", url=system, code=code, **options)
         else:
+            if system is None:
+                options.setdefault("infer_system", True)
             outcome = self._run("ValueSet", "validate-code", url=value_set, system=system, code=code, **options)
         return outcome
 

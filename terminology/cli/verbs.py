@@ -229,11 +229,20 @@ def _run(ctx: click.Context, verb: Verb, values: Values) -> int:
     operation = BY_NAME[way.operation]
     fhir: Literal["R4", "R5"] = "R4" if values["fhir"] == "r4" else "R5"
     given = [*_from_own(way, values, held.catalog(fhir)), *_from_options(operation, values)]
+    if _infers(operation, given):
+        given.append(Given("inferSystem", True))
     level = (operation.levels.get(fhir) or ("type",))[0]
     request = held.request(operation, given, Exchange(fhir=fhir, level=level, strict=True))
     outcome = operation.run(request)
     answer = operation.respond(outcome, request)
     return _shown(outcome, answer, fhir, options.Printer.of(values))
+
+
+def _infers(operation: Operation, given: Sequence[Given]) -> bool:
+    """A person who judges a bare code by a value set alone means the system that the value set has it from."""
+    sent = {each.name for each in given}
+    wanted = (operation.resource, operation.name) == ("ValueSet", "validate-code")
+    return wanted and sent.isdisjoint(("system", "inferSystem", "coding", "codeableConcept"))
 
 
 def _way(verb: Verb, values: Values) -> Way:

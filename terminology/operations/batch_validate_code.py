@@ -13,7 +13,7 @@ from terminology.issues import Invalid, Refusal, TooCostly, issue
 from terminology.model import Json
 from terminology.operation import Operation, Parameter
 from terminology.operations import validate_code
-from terminology.operations.shared import restated
+from terminology.operations.shared import of_ecosystem, restated
 from terminology.parameters import Given
 from terminology.request import Request
 from terminology.wire.outcomes import operation_outcome
@@ -53,7 +53,7 @@ def respond(outcome: tuple[Json, ...], request: Request) -> Json:
 
 
 def _operation(single: Operation) -> Operation:
-    shared = tuple(parameter for parameter in single.inputs if parameter.name != "validation")
+    shared = of_ecosystem(single.inputs)
     return replace(
         single,
         name="batch-validate-code",

@@ -17,7 +17,7 @@ from terminology.languages import textual
 from terminology.model import Canonical, Json, Select, ValueSet
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import (
-    SCOPE_PARAMETERS,
+    EXPAND_PARAMETERS,
     SUPPLEMENTS,
     defaulted,
     match_of,
@@ -347,7 +347,7 @@ EXPAND = Operation(
             ignored="answers are complete or refused",
         ),
         SUPPLEMENTS,
-        *SCOPE_PARAMETERS,
+        *EXPAND_PARAMETERS,
     ),
     outputs=(Parameter("return", "ValueSet", "The value set with its expansion."),),
     run=run,

@@ -10,6 +10,7 @@ from terminology import dates, suggestions
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
 from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, versions_list
+from terminology.judgement import in_another_release
 from terminology.languages import best, names
 from terminology.model import (
     Canonical,
@@ -83,6 +84,8 @@ def run(request: Request) -> Lookup:
     found = provider.find(coding.code or "")
     info = provider.info
     if not isinstance(found, Concept):
+        if scope.on and (elsewhere := in_another_release(coding, scope)):
+            _refuse_date(elsewhere, info, scope)
         raise NotFound(_unknown(coding, provider, scope))
     _refuse_date(found, info, scope)
     wanted = frozenset(arguments.all("property"))
@@ -263,7 +266,7 @@ LOOKUP = Operation(
         Parameter("version", "string", "The version of the code system; without it the latest one answers."),
         Parameter("coding", "Coding", "The code as a Coding, in place of code and system."),
         Parameter("date", "dateTime", "The day on which the code must be valid."),
-        Parameter("displayLanguage", "code", "The language of the display."),
+        Parameter("displayLanguage", "code", "The language of the display.", aliases=("language",)),
         Parameter("property", "code", "Only these properties; '*' for all. May repeat.", repeats=True),
         Parameter("codeSystem", "resource", "A CodeSystem to look into, in place of system.", versions=()),
         SUPPLEMENTS,

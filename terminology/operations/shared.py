@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from terminology import resources
@@ -18,52 +19,33 @@ SUPPLEMENTS = Parameter(
     "useSupplement", "canonical", "Supplements to apply. May repeat.", repeats=True, versions=("R5",)
 )
 
-VERSION_PARAMETERS = (
+SYSTEM_VERSION_PARAMETERS = (
     Parameter("system-version", "canonical", "Version of a system where none is stated: url|version.", repeats=True),
     Parameter("check-system-version", "canonical", "Version of a system that must answer.", repeats=True),
     Parameter("force-system-version", "canonical", "Version of a system, whatever is stated.", repeats=True),
+)
+"""Defined by R4 and R5 for $expand; the ecosystem's for every other operation."""
+
+_OWN_TO_ECOSYSTEM = (
     Parameter(
-        "default-valueset-version",
-        "canonical",
-        "Version of an import where none is stated.",
-        repeats=True,
-        versions=(),
+        "tx-resource", "resource", "Resources for this request only, over the stored ones. May repeat.", repeats=True
     ),
-    Parameter(
-        "check-valueset-version",
-        "canonical",
-        "Version of an import that must answer.",
-        repeats=True,
-        versions=(),
-    ),
-    Parameter(
-        "force-valueset-version",
-        "canonical",
-        "Version of an import, whatever is stated.",
-        repeats=True,
-        versions=(),
-    ),
+    Parameter("cache-id", "id", "A cache of request resources, started by $cache-control."),
+    Parameter("default-valueset-version", "canonical", "Version of an import where none is stated.", repeats=True),
+    Parameter("check-valueset-version", "canonical", "Version of an import that must answer.", repeats=True),
+    Parameter("force-valueset-version", "canonical", "Version of an import, whatever is stated.", repeats=True),
+    Parameter("diagnostics", "boolean", "Ask for diagnostics.", ignored="the answer always says where it came from"),
+    Parameter("no-cache", "boolean", "Answer afresh.", ignored="no answer is kept"),
 )
 
-SCOPE_PARAMETERS = (
-    Parameter(
-        "tx-resource",
-        "resource",
-        "Resources for this request only, over the stored ones. May repeat.",
-        repeats=True,
-        versions=(),
-    ),
-    Parameter("cache-id", "id", "A cache of request resources, started by $cache-control.", versions=()),
-    *VERSION_PARAMETERS,
-    Parameter(
-        "diagnostics",
-        "boolean",
-        "Ask for diagnostics.",
-        versions=(),
-        ignored="the answer always says where it came from",
-    ),
-    Parameter("no-cache", "boolean", "Answer afresh.", versions=(), ignored="no answer is kept"),
-)
+
+def of_ecosystem(declared: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """Parameters that the base specification does not define for an operation, though every endpoint takes them."""
+    return tuple(replace(parameter, versions=()) for parameter in declared)
+
+
+SCOPE_PARAMETERS = of_ecosystem((*_OWN_TO_ECOSYSTEM, *SYSTEM_VERSION_PARAMETERS))
+EXPAND_PARAMETERS = (*of_ecosystem(_OWN_TO_ECOSYSTEM), *SYSTEM_VERSION_PARAMETERS)
 
 
 def coding_of(stated: Json) -> Coding:
