@@ -21,6 +21,7 @@ from terminology.resolution import prepare
 from terminology.resources import layer
 from terminology.service import State
 from terminology.settings import Settings
+from terminology.wire.r4 import to_r4
 
 Json = dict[str, Any]
 Triple = tuple[str, str | None, str]
@@ -125,6 +126,8 @@ def call(
     exchange = Exchange(fhir=fhir, accept_language=accept)
     answer = _state(installed=installed).call(BY_NAME[kind, name], given, exchange)
     fhir_models.parsed(answer, "5.0")
+    if fhir == "R4":
+        fhir_models.parsed(to_r4(answer), "4.0")
     return answer
 
 
