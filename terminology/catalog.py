@@ -41,6 +41,16 @@ class Catalog:
     heads: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """For resources that are read when asked for: what is known before (``shelves``)."""
     below: Catalog | None = None
+    _of: Mapping[str, tuple[Supplement, ...]] = field(init=False, repr=False, default_factory=dict)
+    """The supplements of this layer by the url of what they supplement."""
+
+    def __post_init__(self) -> None:
+        index: dict[str, tuple[Supplement, ...]] = {}
+        for supplement in self.supplements:
+            if supplement.info.supplements:
+                url = supplement.info.supplements.url
+                index[url] = (*index.get(url, ()), supplement)
+        object.__setattr__(self, "_of", index)
 
     def over(self, base: Catalog) -> Catalog:
         """This layer, with ``base`` below its own lowest one."""
@@ -56,22 +66,23 @@ class Catalog:
 
     def editions(self, url: str) -> list[CodeSystemProvider]:
         """All versions of a code system, any content but supplements, best first."""
-        seen: dict[str | None, CodeSystemProvider] = {}
+        return sorted(self._held(url).values(), key=_rank, reverse=True)
+
+    def _held(self, url: str) -> dict[str | None, CodeSystemProvider]:
+        held: dict[str | None, CodeSystemProvider] = {}
         for layer in self.layers():
             for provider in layer.code_systems.get(url, ()):
-                seen.setdefault(provider.info.canonical.version, provider)
-        return sorted(seen.values(), key=_rank, reverse=True)
+                held.setdefault(provider.info.canonical.version, provider)
+        return held
 
     def code_system(self, url: str, version: str | None = None) -> CodeSystemProvider | None:
         """The best edition that ``version`` names and that can answer; None where there is none."""
-        return next(
-            (
-                provider
-                for provider in self.editions(url)
-                if provider.info.answers and versions.matches(version, provider.info.canonical.version)
-            ),
-            None,
-        )
+        fitting = [
+            provider
+            for provider in self._held(url).values()
+            if provider.info.answers and versions.matches(version, provider.info.canonical.version)
+        ]
+        return max(fitting, key=_rank, default=None)
 
     def versions_of(self, url: str) -> list[str]:
         """The versions of a code system that can answer, in order."""
@@ -108,6 +119,14 @@ class Catalog:
         for layer in self.layers():
             for held in chain.from_iterable(layer.concept_maps.values()):
                 seen.setdefault(held.canonical, held)
+        return list(seen.values())
+
+    def supplements_of(self, url: str) -> list[Supplement]:
+        """The supplements of a code system, the hidden ones left out, upper layers first."""
+        seen: dict[Canonical, Supplement] = {}
+        for layer in self.layers():
+            for held in layer._of.get(url, ()):
+                seen.setdefault(held.info.canonical, held)
         return list(seen.values())
 
     def all_supplements(self) -> list[Supplement]:
@@ -216,9 +235,9 @@ class Scope:
         """
         canonical = provider.info.canonical
         chosen: dict[str, Supplement] = {}
-        for supplement in self.catalog.all_supplements():
+        for supplement in self.catalog.supplements_of(canonical.url):
             target = supplement.info.supplements
-            if target is None or target.url != canonical.url or not self._wanted(supplement, provider):
+            if target is None or not self._wanted(supplement, provider):
                 continue
             if not versions.matches(target.version, canonical.version):
                 continue

@@ -16,6 +16,7 @@ from terminology.operations import validate_code
 from terminology.operations.shared import of_ecosystem, restated
 from terminology.parameters import Given
 from terminology.request import Request
+from terminology.resources import layer
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.values import parameters as parameters_resource
 from terminology.wire.values import resource
@@ -41,6 +42,8 @@ def _one(entry: Json, single: Operation, shared: list[Given], request: Request) 
         merged = [*own, *(given for given in shared if given.name not in stated)]
         arguments = parameters.read(single, merged)
         scope = restated(request.scope, arguments)
+        if brought := [given.value for given in own if given.name == "tx-resource"]:
+            scope = replace(scope, catalog=layer(brought).over(scope.catalog), guests=scope.guests + 1)
         asked = replace(request, operation=single, arguments=arguments, scope=scope)
         return single.respond(single.run(asked), asked)
     except Refusal as refused:

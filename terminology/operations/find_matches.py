@@ -261,7 +261,7 @@ def _unmatched(name: str, wanted: Wanted) -> Json:
 FIND_MATCHES = Operation(
     name="find-matches",
     resource="CodeSystem",
-    levels={"R4": ("type", "instance")},
+    levels={"R4": ("type", "instance"), "R5": ("type", "instance")},
     summary="The codes that have given properties.",
     specification="http://hl7.org/fhir/OperationDefinition/CodeSystem-find-matches",
     inputs=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
 from terminology.languages import textual
@@ -33,15 +34,17 @@ class Supplemented:
     def __init__(self, base: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> None:
         self.base = base
         self.supplements = supplements
-        added = [declared for supplement in supplements for declared in supplement.properties]
-        known = {declared.code for declared in base.info.properties}
-        extra = tuple(declared for declared in added if declared.code not in known)
-        self._added = frozenset(name for declared in added for name in (declared.code, declared.uri) if name)
-        self._info = replace(base.info, properties=base.info.properties + extra)
 
-    @property
+    @cached_property
     def info(self) -> CodeSystemInfo:
-        return self._info
+        known = {declared.code for declared in self.base.info.properties}
+        extra = tuple(d for supplement in self.supplements for d in supplement.properties if d.code not in known)
+        return replace(self.base.info, properties=self.base.info.properties + extra) if extra else self.base.info
+
+    @cached_property
+    def _added(self) -> frozenset[str]:
+        added = (declared for supplement in self.supplements for declared in supplement.properties)
+        return frozenset(name for declared in added for name in (declared.code, declared.uri) if name)
 
     def find(self, code: str) -> Concept | Miss:
         found = self.base.find(code)
