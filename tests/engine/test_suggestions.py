@@ -140,7 +140,7 @@ DAYS: list[tuple[str, str | None, str, bool, list[str]]] = [
     ("38232", None, "2011-12-31", False, ["OWN_NOT_VALID_ON_DATE"]),
     ("38232", None, "2011-12-31T23:59:59Z", False, ["OWN_NOT_VALID_ON_DATE"]),
     ("38232", "2012", "2011-12-31", False, ["OWN_NOT_VALID_ON_DATE"]),
-    ("38232", "2011", "2011-06-01", False, ["UNKNOWN_CODE_IN_FRAGMENT", "OWN_NOT_VALID_ON_DATE"]),
+    ("38232", "2011", "2011-06-01", False, ["OWN_NOT_VALID_ON_DATE"]),
     ("38230", None, "2011-12-31", True, []),
     ("38230", "2020", "2012-01-01", True, []),
     ("99999", None, "2011-12-31", True, ["UNKNOWN_CODE_IN_FRAGMENT"]),
@@ -157,6 +157,14 @@ def test_a_code_is_judged_on_the_day(code: str, version: str | None, date: str, 
 
 def message_id(issue: Json) -> str:
     return next(e["valueString"] for e in issue["extension"] if e["url"].endswith("message-id"))
+
+
+@pytest.mark.parametrize(
+    ("stated", "version"), [({}, "2026"), ({"date": "2015-06-01"}, "2015"), ({"date": "2011"}, "2011")]
+)
+def test_the_release_in_force_on_the_day_answers(stated: Json, version: str):
+    answer = call("CodeSystem/$validate-code", installed=True, url=CPT, code="38230", **stated)
+    assert value_of(answer, "version") == version
 
 
 def test_without_a_day_nothing_is_judged_by_day():
