@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from terminology import resources
 from terminology.catalog import Catalog
+from terminology.issues import Invalid, issue
 from terminology.model import Json
 from terminology.storage import Stored, content
 from terminology.wire import json_text
@@ -50,10 +51,17 @@ class Layer:
 
 
 def stored(resource: Json) -> Stored:
-    """A resource as it is kept. One without url is its own key: nothing can take its place."""
-    text = json_text.write(resource)
-    digest = hashlib.blake2b(text, digest_size=16).digest()
+    """A resource as it is kept. One without url is its own key: nothing can take its place.
+
+    Raises Invalid for what JSON has no place for: numbers beyond 64 bits, keys that are no text, too deep nesting.
+    """
     kind, url, version = (resource.get(name) for name in ("resourceType", "url", "version"))
+    try:
+        text = json_text.write(resource)
+    except (TypeError, RecursionError) as error:
+        why = f"it cannot be written as JSON: {error}"
+        raise Invalid(issue("OWN_RESOURCE_INVALID", kind, url or resource.get("id"), why)) from error
+    digest = hashlib.blake2b(text, digest_size=16).digest()
     return Stored(f"{kind} {url}|{version or ''}" if url else f"{kind} {digest.hex()}", digest, text)
 
 

@@ -53,7 +53,8 @@ def unknown_code(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> 
 
 def _respelled(code: str, provider: CodeSystemProvider) -> Iterator[tuple[str, str]]:
     tight = re.sub(r"\s+", "", code)
-    for candidate in dict.fromkeys((tight, tight.upper(), tight.lower(), tight.replace(".", ""))):
+    dotted = f"{tight[:3]}.{tight[3:]}".upper()  # as the ICD classifications write their codes
+    for candidate in dict.fromkeys((tight, tight.upper(), tight.lower(), tight.replace(".", ""), dotted)):
         if candidate != code and isinstance(found := provider.find(candidate), Concept):
             yield (
                 found.code,

@@ -186,7 +186,7 @@ _ECHOED = (
     ("excludePostCoordinated", "Boolean"),
     ("offset", "Integer"),
     ("count", "Integer"),
-    ("exclude-system", "Canonical"),
+    ("exclude-system", "Uri"),
     ("date", "DateTime"),
     ("designation", "String"),
 )

@@ -74,6 +74,8 @@ def _pair(request: Request) -> tuple[Coding, Coding]:
         raise Invalid(issue("OWN_MISSING_PARAMETER", "system", "name the code system of the codes", at="system"))
     if a.system != b.system:
         raise Invalid(issue("OWN_SYSTEMS_DIFFER", a.system, b.system, at="codingB"))
+    if a.version and b.version and a.version != b.version:
+        raise Invalid(issue("OWN_SYSTEMS_DIFFER", f"{a.system}|{a.version}", f"{b.system}|{b.version}", at="codingB"))
     return a, b
 
 

@@ -45,7 +45,8 @@ def coded_value(request: Request, system: str) -> Coded:
         return [coding_of(arguments["coding"])], "coding", None
     version = arguments.get("systemVersion") if system == "system" else arguments.get("version")
     stated = arguments.get(system) or arguments.get("system")
-    if not arguments.get("code") or not (stated or arguments.flag("inferSystem") or request.target):
+    known = stated or request.target or arguments.flag("inferSystem") or (system == "url" and "codeSystem" in arguments)
+    if not arguments.get("code") or not known:
         raise Invalid(issue("OWN_NO_CODE"))
     url, _, pinned = (stated or "").partition("|")
     coding = Coding(url or None, arguments["code"], version or pinned or None, arguments.get("display"))

@@ -182,6 +182,8 @@ def values(concept: Concept, name: str, system: Hierarchy) -> tuple[str, ...]:
     stated = tuple(
         text for held in concept.properties if _is(held.code, name, system.info) for text in as_texts(held.value)
     )
+    if name in ("parent", "child"):  # a concept may stand under one, and state another
+        return stated + _implied(concept, name, system)
     return stated or _implied(concept, name, system)
 
 

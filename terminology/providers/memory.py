@@ -75,11 +75,11 @@ class MemoryProvider:
         return self._children.get(code, ())
 
     def ancestors(self, code: str) -> frozenset[str]:
-        """All codes above ``code``; a cycle in the data ends where it begins."""
+        """All codes above ``code``, without it; a cycle in the data ends where it begins."""
         return _reached(code, self.parents)
 
     def descendants(self, code: str) -> frozenset[str]:
-        """All codes below ``code``: one walk, however many codes are then asked about."""
+        """All codes below ``code``, without it: one walk, however many codes are then asked about."""
         return _reached(code, self.children)
 
     def subsumes(self, a: str, b: str) -> Subsumption | None:
@@ -100,4 +100,4 @@ def _reached(start: str, step: Callable[[str], tuple[str, ...]]) -> frozenset[st
         if code not in found:
             found.add(code)
             pending.extend(step(code))
-    return frozenset(found)
+    return frozenset(found - {start})

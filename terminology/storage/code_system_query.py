@@ -236,6 +236,8 @@ def _texts(name: str, info: CodeSystemInfo) -> tuple[str, list[Any]]:
     implied = _IMPLIED.get(name)
     if implied is None:
         return stated, arguments
+    if name in ("parent", "child"):  # a concept may stand under one, and state another
+        return f"{stated} UNION ALL {implied}", arguments
     missing = f"NOT EXISTS ({stated})"
     return f"{stated} UNION ALL {implied} AND {missing}", arguments * 2
 
@@ -370,7 +372,7 @@ def _designation(row: Row) -> Designation:
 
 
 def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
-    """``parents``, ``children``, ``ancestors`` or ``descendants`` of a code, in the file's order."""
+    """``parents``, ``children``, ``ancestors`` or ``descendants`` of a code, without it, in the file's order."""
     sql = {
         "parents": "parent.parent FROM parent WHERE parent.child",
         "children": "parent.child FROM parent WHERE parent.parent",
@@ -379,8 +381,8 @@ def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
     }[relation]
     own = "(SELECT id FROM concept WHERE fold = ?)"
     found = file.connection.execute(
-        f"SELECT code FROM concept WHERE id IN (SELECT {sql} = {own}) ORDER BY id",
-        (folded(file.info, code),),
+        f"SELECT code FROM concept WHERE id IN (SELECT {sql} = {own}) AND fold <> ? ORDER BY id",
+        (folded(file.info, code),) * 2,
     )
     return tuple(row[0] for row in found)
 

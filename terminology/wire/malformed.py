@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Malformed(ValueError):  # noqa: N818 - a refusal is named by what it refuses
+class Malformed(ValueError):
     """A body that cannot be read. `reason` is a sentence with the remedy, `where` a place in the body:
     `line 3, column 5`, `line 3`, the path of an element (`parameter[0].name`), or `body`."""
 
