@@ -458,9 +458,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "The closure '{0}' must be reinitialized: it holds codes of {1} version '{2}', and version '{3}' answers now",
     ),
     "OWN_CLOSURE_CODING": Sentence(_E, "required", None, "A concept of a closure needs system and code"),
-    "OWN_UNKNOWN_PROPERTY": Sentence(
-        _E, "not-found", None, "The CodeSystem '{0}' has no property '{1}'. It has {2}"
-    ),
+    "OWN_UNKNOWN_PROPERTY": Sentence(_E, "not-found", None, "The CodeSystem '{0}' has no property '{1}'. It has {2}"),
     "OWN_MATCHES_NOT_ENUMERABLE": Sentence(
         _E, "not-supported", None, "The code system '{0}' cannot be enumerated, so matches cannot be found"
     ),

@@ -34,11 +34,17 @@ def cross(node: Node, type_name: str, way: Way) -> Node:
     plan = plan_of(type_name, way.lane)
     if plan is None:
         return node
-    out = {key: _inside(value, plan.inside[key], way) if key in plan.inside else value
-           for key, value in node.items()
-           if key not in plan.away and key.removeprefix("_") not in plan.away}
-    extensions = [e for name, carried in plan.away.items() if name in node or f"_{name}" in node
-                  for e in _packed_all(carried, node.get(name), node.get(f"_{name}"), way)]
+    out = {
+        key: _inside(value, plan.inside[key], way) if key in plan.inside else value
+        for key, value in node.items()
+        if key not in plan.away and key.removeprefix("_") not in plan.away
+    }
+    extensions = [
+        e
+        for name, carried in plan.away.items()
+        if name in node or f"_{name}" in node
+        for e in _packed_all(carried, node.get(name), node.get(f"_{name}"), way)
+    ]
     for name in plan.single.keys() & out.keys():
         extensions += _single(out, plan.single[name], way)
     for name in plan.wide & out.keys():
@@ -65,6 +71,7 @@ def with_extensions(node: Any, extensions: list[Node]) -> Node:
 
 
 # -- what the other side has, but otherwise -------------------------------------------------------------
+
 
 def _inside(value: Any, type_name: str, way: Way) -> Any:
     if isinstance(value, list):
@@ -123,10 +130,14 @@ def _code_home(code: Any, extra: Any, url: str) -> tuple[Any, Any]:
 
 # -- carried away ---------------------------------------------------------------------------------------
 
+
 def _packed_all(carried: Carried, value: Any, extra: Any, way: Way) -> list[Node]:
     items, extras = (column if isinstance(column, list) else [column] for column in (value, extra))
-    return [_packed(carried, item, more, way) for item, more in zip_longest(items, extras)
-            if item is not None or more is not None]
+    return [
+        _packed(carried, item, more, way)
+        for item, more in zip_longest(items, extras)
+        if item is not None or more is not None
+    ]
 
 
 def _packed(carried: Carried, item: Any, extra: Any, way: Way) -> Node:
@@ -164,6 +175,7 @@ def _has_parts(type_name: str, lane: Lane) -> bool:
 
 
 # -- brought home ---------------------------------------------------------------------------------------
+
 
 def _bring_home(out: Node, plan: Plan, way: Way) -> None:
     rest, found = [], False

@@ -45,33 +45,80 @@ class Carried:
 class Plan:
     """What one crossing does to a type. All keys but those of `home` are JSON names."""
 
-    away: Mapping[str, Carried]                # what the other side lacks
+    away: Mapping[str, Carried]  # what the other side lacks
     home: Mapping[str, Mapping[str, Element]]  # url -> what this side lacks, by JSON name
-    inside: Mapping[str, str]                  # types of what has to be crossed itself
-    codes: Mapping[str, tuple[str, Codes]]     # url, and the codes R4 knows
-    single: Mapping[str, Carried]              # a list in R5, one value in R4
-    wide: frozenset[str]                       # integer64 in R5 (JSON text), a number in R4
+    inside: Mapping[str, str]  # types of what has to be crossed itself
+    codes: Mapping[str, tuple[str, Codes]]  # url, and the codes R4 knows
+    single: Mapping[str, Carried]  # a list in R5, one value in R4
+    wide: frozenset[str]  # integer64 in R5 (JSON text), a number in R4
 
 
-_FILTER_OPERATORS = Codes(frozenset(
-    ("=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists")), {})
-CODES: Mapping[tuple[str, str], Codes] = MappingProxyType({
-    ("ValueSet.compose.include.filter", "op"): _FILTER_OPERATORS,
-    ("CodeSystem.filter", "operator"): _FILTER_OPERATORS,
-    ("TerminologyCapabilities.codeSystem.version.filter", "op"): _FILTER_OPERATORS,
-    ("RelatedArtifact", "type"): Codes(frozenset((
-        "documentation", "justification", "citation", "predecessor", "successor", "derived-from",
-        "depends-on", "composed-of")), {}),
-    ("OperationOutcome.issue", "severity"): Codes(
-        frozenset(("fatal", "error", "warning", "information")), {"success": "information"}),
-    ("OperationOutcome.issue", "code"): Codes(frozenset((
-        "invalid", "structure", "required", "value", "invariant", "security", "login", "unknown", "expired",
-        "forbidden", "suppressed", "processing", "not-supported", "duplicate", "multiple-matches",
-        "not-found", "deleted", "too-long", "code-invalid", "extension", "too-costly", "business-rule",
-        "conflict", "transient", "lock-error", "no-store", "exception", "timeout", "incomplete",
-        "throttled", "informational")),
-        {"success": "informational", "limited-filter": "incomplete"}),
-})
+_FILTER_OPERATORS = Codes(
+    frozenset(("=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists")), {}
+)
+CODES: Mapping[tuple[str, str], Codes] = MappingProxyType(
+    {
+        ("ValueSet.compose.include.filter", "op"): _FILTER_OPERATORS,
+        ("CodeSystem.filter", "operator"): _FILTER_OPERATORS,
+        ("TerminologyCapabilities.codeSystem.version.filter", "op"): _FILTER_OPERATORS,
+        ("RelatedArtifact", "type"): Codes(
+            frozenset(
+                (
+                    "documentation",
+                    "justification",
+                    "citation",
+                    "predecessor",
+                    "successor",
+                    "derived-from",
+                    "depends-on",
+                    "composed-of",
+                )
+            ),
+            {},
+        ),
+        ("OperationOutcome.issue", "severity"): Codes(
+            frozenset(("fatal", "error", "warning", "information")), {"success": "information"}
+        ),
+        ("OperationOutcome.issue", "code"): Codes(
+            frozenset(
+                (
+                    "invalid",
+                    "structure",
+                    "required",
+                    "value",
+                    "invariant",
+                    "security",
+                    "login",
+                    "unknown",
+                    "expired",
+                    "forbidden",
+                    "suppressed",
+                    "processing",
+                    "not-supported",
+                    "duplicate",
+                    "multiple-matches",
+                    "not-found",
+                    "deleted",
+                    "too-long",
+                    "code-invalid",
+                    "extension",
+                    "too-costly",
+                    "business-rule",
+                    "conflict",
+                    "transient",
+                    "lock-error",
+                    "no-store",
+                    "exception",
+                    "timeout",
+                    "incomplete",
+                    "throttled",
+                    "informational",
+                )
+            ),
+            {"success": "informational", "limited-filter": "incomplete"},
+        ),
+    }
+)
 
 
 def sides(lane: Lane) -> tuple[Fhir, Fhir]:
@@ -104,8 +151,11 @@ def _lost(mine: Type, theirs: Type) -> list[Element]:
     """Elements the other side lacks; not a choice it has with fewer types, which is passed on unchanged,
     and not a resource, which no extension can hold."""
     choices = {e.stem for e in theirs.values() if e.choice}
-    return [e for e in mine.values()
-            if e.name not in theirs and e.type != "Resource" and not (e.choice and e.stem in choices)]
+    return [
+        e
+        for e in mine.values()
+        if e.name not in theirs and e.type != "Resource" and not (e.choice and e.stem in choices)
+    ]
 
 
 def _home(fhir: Fhir, type_name: str, lost: list[Element]) -> dict[str, dict[str, Element]]:
@@ -130,8 +180,11 @@ def _single(type_name: str) -> list[Element]:
 
 
 def _wide(mine: Type, theirs: Type) -> frozenset[str]:
-    return frozenset(e.name for e in mine.values() if e.name in theirs
-                     and (e.type == "integer64") != (theirs[e.name].type == "integer64"))
+    return frozenset(
+        e.name
+        for e in mine.values()
+        if e.name in theirs and (e.type == "integer64") != (theirs[e.name].type == "integer64")
+    )
 
 
 @cache
@@ -142,8 +195,11 @@ def _touched(lane: Lane) -> frozenset[str]:
     touched = {"Resource", *(t for t, _ in CODES)}
     touched |= {t for t in mine.keys() & theirs.keys() if _differs(t, mine[t], theirs[t])}
     touched -= {"Extension"}
-    while more := {t for t, elements in mine.items() if t not in touched and t != "Extension"
-                   and any(e.type in touched for e in elements.values())}:
+    while more := {
+        t
+        for t, elements in mine.items()
+        if t not in touched and t != "Extension" and any(e.type in touched for e in elements.values())
+    }:
         touched |= more
     return frozenset(touched)
 

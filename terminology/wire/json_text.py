@@ -37,18 +37,23 @@ def read(body: bytes) -> dict[str, Any]:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _refuse_depth(text)
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_float=_number, parse_int=_integer,
-                           parse_constant=_constant)
+        value = json.loads(
+            text, object_pairs_hook=_once, parse_float=_number, parse_int=_integer, parse_constant=_constant
+        )
     except json.JSONDecodeError as error:
-        raise Malformed(f"The body is not valid JSON: {error.msg}; correct it and send it again.",
-                        _place(text, error.pos)) from None
+        raise Malformed(
+            f"The body is not valid JSON: {error.msg}; correct it and send it again.", _place(text, error.pos)
+        ) from None
     except _KeyTwiceError as error:
-        raise Malformed(f"The key {error.key!r} is given twice in one object; send each key once.",
-                        _path_of_repeated_key(text)) from None
+        raise Malformed(
+            f"The key {error.key!r} is given twice in one object; send each key once.", _path_of_repeated_key(text)
+        ) from None
     except _NumberError as error:
-        raise Malformed(f"{error.text[:40]} is not a number of FHIR, which are finite and no larger than "
-                        f"1e{decimals.LARGEST_EXPONENT}; send a smaller one.",
-                        _place(text, text.find(error.text))) from None
+        raise Malformed(
+            f"{error.text[:40]} is not a number of FHIR, which are finite and no larger than "
+            f"1e{decimals.LARGEST_EXPONENT}; send a smaller one.",
+            _place(text, text.find(error.text)),
+        ) from None
     if _ESCAPED_TROUBLE.search(text):
         _refuse_characters(value)
     if not isinstance(value, dict):
@@ -70,6 +75,7 @@ def _written(value: object) -> orjson.Fragment:
 
 # -- text -----------------------------------------------------------------------------------------------
 
+
 def _decoded(body: bytes) -> str:
     body = body.removeprefix(_BYTE_ORDER_MARK)
     if not body.strip():
@@ -77,12 +83,14 @@ def _decoded(body: bytes) -> str:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = body[:error.start].decode("utf-8")
-        raise Malformed("The body is not UTF-8; FHIR has no other encoding: send it as UTF-8.",
-                        _place(before, len(before))) from None
+        before = body[: error.start].decode("utf-8")
+        raise Malformed(
+            "The body is not UTF-8; FHIR has no other encoding: send it as UTF-8.", _place(before, len(before))
+        ) from None
     if "\0" in text:
-        raise Malformed("The body holds a NUL character, which no FHIR string may; remove it.",
-                        _place(text, text.index("\0")))
+        raise Malformed(
+            "The body holds a NUL character, which no FHIR string may; remove it.", _place(text, text.index("\0"))
+        )
     return text
 
 
@@ -100,6 +108,7 @@ def _refuse_depth(text: str) -> None:
 
 
 # -- values ---------------------------------------------------------------------------------------------
+
 
 class _KeyTwiceError(Exception):
     def __init__(self, key: str) -> None:
@@ -140,6 +149,7 @@ def _constant(text: str) -> NoReturn:
 
 # -- where it is, looked for only when there is something to refuse ---------------------------------------
 
+
 class _Pairs(list[tuple[str, Any]]):
     """An object with its repeated keys."""
 
@@ -156,8 +166,10 @@ def _refuse_characters(value: Any) -> None:
     for path, node in _nodes(value, ""):
         texts = [node] if isinstance(node, str) else list(node) if isinstance(node, dict) else []
         if any(_TROUBLE.search(text) for text in texts):
-            raise Malformed("A string holds a NUL character or half of a surrogate pair; FHIR has neither: "
-                            "remove it.", ascii(path)[1:-1] or "body")
+            raise Malformed(
+                "A string holds a NUL character or half of a surrogate pair; FHIR has neither: remove it.",
+                ascii(path)[1:-1] or "body",
+            )
 
 
 def _nodes(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -35,9 +35,12 @@ def answer_to_r4(answer: Node) -> Node:
     resources in them are converted: a tenth of the cost of ``to_r4``."""
     if answer.get("resourceType") != "Parameters" or "parameter" not in answer:
         return to_r4(answer)
-    return answer | {"parameter": [
-        entry | {"resource": answer_to_r4(entry["resource"])} if "resource" in entry else entry
-        for entry in answer["parameter"]]}
+    return answer | {
+        "parameter": [
+            entry | {"resource": answer_to_r4(entry["resource"])} if "resource" in entry else entry
+            for entry in answer["parameter"]
+        ]
+    }
 
 
 def from_r4(resource: Node) -> Node:
@@ -58,12 +61,12 @@ def _crossed(resource: Node, way: Way) -> Node:
 
 # -- Parameters: integer64, which R4 lacks, travels as a string that says so ------------------------------
 
+
 def _parameters(node: Node, convert: Callable[[Node], Node], name: str = "parameter") -> Node:
     listed = node.get(name)
     if not isinstance(listed, list):
         return node
-    return node | {name: [_parameters(convert(p), convert, "part") if isinstance(p, dict) else p
-                          for p in listed]}
+    return node | {name: [_parameters(convert(p), convert, "part") if isinstance(p, dict) else p for p in listed]}
 
 
 def _integer64_to_r4(parameter: Node) -> Node:
@@ -73,7 +76,8 @@ def _integer64_to_r4(parameter: Node) -> Node:
     out = {key: value for key, value in parameter.items() if not key.endswith("valueInteger64")}
     return out | {
         "valueString": str(parameter["valueInteger64"]),
-        "_valueString": with_extensions(extra, [*extensions_of(extra), _INTEGER64])}
+        "_valueString": with_extensions(extra, [*extensions_of(extra), _INTEGER64]),
+    }
 
 
 def _integer64_from_r4(parameter: Node) -> Node:
@@ -86,6 +90,7 @@ def _integer64_from_r4(parameter: Node) -> Node:
 
 
 # -- Bundle.issues, in R4 an entry that is an outcome (http://hl7.org/fhir/R4/http.html#search) -----------
+
 
 def _issues_to_r4(bundle: Node) -> Node:
     if not isinstance(bundle.get("issues"), dict):
@@ -100,11 +105,14 @@ def _issues_from_r4(bundle: Node) -> Node:
     if not isinstance(entries, list) or not entries or not _is_outcome(entries[-1]) or "issues" in bundle:
         return bundle
     rest = {"entry": entries[:-1]} if len(entries) > 1 else {}
-    return {key: value for key, value in bundle.items() if key != "entry"} | rest | {
-        "issues": entries[-1]["resource"]}
+    return {key: value for key, value in bundle.items() if key != "entry"} | rest | {"issues": entries[-1]["resource"]}
 
 
 def _is_outcome(entry: Any) -> bool:
-    return (isinstance(entry, dict) and entry.keys() == {"resource", "search"}
-            and entry["search"] == {"mode": "outcome"} and isinstance(entry["resource"], dict)
-            and entry["resource"].get("resourceType") == "OperationOutcome")
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == {"resource", "search"}
+        and entry["search"] == {"mode": "outcome"}
+        and isinstance(entry["resource"], dict)
+        and entry["resource"].get("resourceType") == "OperationOutcome"
+    )

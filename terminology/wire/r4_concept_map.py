@@ -34,8 +34,12 @@ RELATIONSHIP: Mapping[str, str] = {
     "inexact": "related-to",
     "unmatched": "not-related-to",
 }
-_SCOPES = {"sourceScopeUri": "sourceUri", "sourceScopeCanonical": "sourceCanonical",
-           "targetScopeUri": "targetUri", "targetScopeCanonical": "targetCanonical"}
+_SCOPES = {
+    "sourceScopeUri": "sourceUri",
+    "sourceScopeCanonical": "sourceCanonical",
+    "targetScopeUri": "targetUri",
+    "targetScopeCanonical": "targetCanonical",
+}
 _MODES = {"use-source-code": "provided"}
 _CODING = {"system": "system", "code": "value", "display": "display"}
 _VALUE_TYPES = ("Code", "Coding", "String", "Boolean", "Quantity")
@@ -43,8 +47,11 @@ _VALUE_TYPES = ("Code", "Coding", "String", "Boolean", "Quantity")
 
 def to_r4_names(concept_map: Node) -> Node:
     """An R5 ConceptMap in R4's words; R5 elements without a place in R4 stay as they are."""
-    uris = {a.get("code"): a.get("uri") for a in _nodes(concept_map.get("additionalAttribute"))
-            if isinstance(a.get("code"), str)}
+    uris = {
+        a.get("code"): a.get("uri")
+        for a in _nodes(concept_map.get("additionalAttribute"))
+        if isinstance(a.get("code"), str)
+    }
     return _each(_renamed(concept_map, _SCOPES), "group", lambda g: _group_to_r4(g, uris))
 
 
@@ -57,6 +64,7 @@ def from_r4_names(concept_map: Node) -> Node:
 
 
 # -- groups and elements --------------------------------------------------------------------------------
+
 
 def _group_to_r4(group: Node, uris: Mapping[Any, Any]) -> Node:
     out = dict(group)
@@ -93,8 +101,9 @@ def _element_to_r4(element: Node, uris: Mapping[Any, Any]) -> Node:
         return _each(element, "target", lambda t: _target_to_r4(t, uris))
     target = {"equivalence": "unmatched"}
     out = {key: value for key, value in element.items() if key != "noMap"}
-    comments = [e for e in extensions_of(element)
-                if e.get("url") == UNMATCHED_COMMENT and e.keys() == {"url", "valueString"}]
+    comments = [
+        e for e in extensions_of(element) if e.get("url") == UNMATCHED_COMMENT and e.keys() == {"url", "valueString"}
+    ]
     if len(comments) == 1:
         target["comment"] = comments[0]["valueString"]
         out = with_extensions(out, [e for e in extensions_of(element) if e is not comments[0]])
@@ -103,8 +112,12 @@ def _element_to_r4(element: Node, uris: Mapping[Any, Any]) -> Node:
 
 def _element_from_r4(element: Node, attributes: list[Node]) -> Node:
     targets = _nodes(element.get("target"))
-    if not (len(targets) == 1 and "noMap" not in element and targets[0].get("equivalence") == "unmatched"
-            and targets[0].keys() <= {"equivalence", "comment"}):
+    if not (
+        len(targets) == 1
+        and "noMap" not in element
+        and targets[0].get("equivalence") == "unmatched"
+        and targets[0].keys() <= {"equivalence", "comment"}
+    ):
         return _each(element, "target", lambda t: _target_from_r4(t, attributes))
     out = {key: value for key, value in element.items() if key != "target"} | {"noMap": True}
     if "comment" not in targets[0]:
@@ -114,6 +127,7 @@ def _element_from_r4(element: Node, attributes: list[Node]) -> Node:
 
 
 # -- targets --------------------------------------------------------------------------------------------
+
 
 def _target_to_r4(target: Node, uris: Mapping[Any, Any]) -> Node:
     out = target
@@ -170,6 +184,7 @@ def _without_old(target: Node) -> Node:
 
 # -- dependsOn and product ------------------------------------------------------------------------------
 
+
 def _other_to_r4(other: Node, uris: Mapping[Any, Any]) -> Node:
     """`attribute` becomes the uri declared for it; it stays beside where the uri does not lead back to it."""
     out = _value_to_r4(other)
@@ -192,8 +207,12 @@ def _value_to_r4(other: Node) -> Node:
         named = {key.removeprefix("_") for key in coding}
         if named <= _CODING.keys() and "code" in named and len(named) > 1:
             return {k: v for k, v in other.items() if k != "valueCoding"} | _renamed(coding, _CODING)
-    texts = [other.get("valueCode"), other.get("valueBoolean"), _inner(coding, "code"),
-             _inner(other.get("valueQuantity"), "value")]
+    texts = [
+        other.get("valueCode"),
+        other.get("valueBoolean"),
+        _inner(coding, "code"),
+        _inner(other.get("valueQuantity"), "value"),
+    ]
     said = [str(t).lower() if isinstance(t, bool) else str(t) for t in texts if t is not None]
     return other | {"value": said[0]} if said else other
 
@@ -231,6 +250,7 @@ def _attribute(uri: str, other: Node, attributes: list[Node]) -> str:
 
 
 # -- nodes ----------------------------------------------------------------------------------------------
+
 
 def _each(node: Node, name: str, convert: Callable[[Node], Node]) -> Node:
     if not isinstance(node.get(name), list):

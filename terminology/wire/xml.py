@@ -54,6 +54,7 @@ def from_xml(body: bytes, fhir: Fhir) -> Node:
 
 # -- the table as XML has it ----------------------------------------------------------------------------
 
+
 @cache
 def _attributes(fhir: Fhir, type_name: str) -> tuple[str, ...]:
     """JSON names that are attributes in XML: of everything but resources the id, of extensions the url."""
@@ -72,6 +73,7 @@ def _is_resource(fhir: Fhir, type_name: object) -> bool:
 
 
 # -- JSON to XML ----------------------------------------------------------------------------------------
+
 
 class _Writer:
     """JSON into the pieces of one document."""
@@ -97,8 +99,10 @@ class _Writer:
                 attributes += f' {name}="{_escaped(_text(node[name], name))}"'
         names = {key.removeprefix("_") for key in node}.difference(as_attributes)
         if unknown := sorted(names - order.keys()):
-            raise Malformed(f"{type_name} has no element {unknown[0]} in FHIR {self.fhir}: leave it out.",
-                            f"{type_name}.{unknown[0]}")
+            raise Malformed(
+                f"{type_name} has no element {unknown[0]} in FHIR {self.fhir}: leave it out.",
+                f"{type_name}.{unknown[0]}",
+            )
         opened = len(self.out)
         self.out.append("")
         for name in sorted(names, key=order.__getitem__):
@@ -160,6 +164,7 @@ def _narrative(text: str) -> str:
 
 # -- XML to JSON ----------------------------------------------------------------------------------------
 
+
 def _parsed(body: bytes) -> etree._Element:
     """The root of a document, parsed with everything off that reaches outside it or grows."""
     body = body.removeprefix(_BYTE_ORDER_MARK)
@@ -167,18 +172,27 @@ def _parsed(body: bytes) -> etree._Element:
     if not body.strip():
         raise Malformed("The body is empty: send a resource in XML.", "body")
     if b"\0" in body or not _is_utf8(body) or (encoding and encoding[1].lower() not in (b"utf-8", b"utf8")):
-        raise Malformed("The body is not UTF-8, or says so: FHIR has no other encoding, send it as UTF-8.",
-                        "body")
+        raise Malformed("The body is not UTF-8, or says so: FHIR has no other encoding, send it as UTF-8.", "body")
     if b"<!DOCTYPE" in body:
         raise Malformed("The body has a document type, which FHIR forbids: leave <!DOCTYPE out.", "body")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-                             huge_tree=False, remove_comments=True, remove_pis=True, recover=False)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=False,
+    )
     try:
         return etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise Malformed(f"The body is not well-formed XML: {error.msg}; correct it and send it again.",
-                        f"line {line}, column {column}") from None
+        raise Malformed(
+            f"The body is not well-formed XML: {error.msg}; correct it and send it again.",
+            f"line {line}, column {column}",
+        ) from None
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -198,14 +212,12 @@ class _Reader:
     def resource(self, element: etree._Element, depth: int) -> Node:
         kind = _local_name(element)
         if not _is_resource(self.fhir, kind):
-            raise Malformed(f"{kind} is not a resource this server reads in XML: send it as JSON.",
-                            _line(element))
+            raise Malformed(f"{kind} is not a resource this server reads in XML: send it as JSON.", _line(element))
         return {"resourceType": kind} | self.node(element, kind, depth)
 
     def node(self, element: etree._Element, type_name: str, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise Malformed(f"The body is nested more than {MAX_DEPTH} levels deep: send it flatter.",
-                            _line(element))
+            raise Malformed(f"The body is nested more than {MAX_DEPTH} levels deep: send it flatter.", _line(element))
         as_attributes = _attributes(self.fhir, type_name)
         out: Node = _read_attributes(element, as_attributes)
         _no_text(element)
@@ -213,20 +225,17 @@ class _Reader:
         for child in element:
             self.child(out, child, self.known(child, type_name, elements), depth)
         if not out:
-            raise Malformed(f"{_local_name(element)} is empty: leave it out or give it content.",
-                            _line(element))
+            raise Malformed(f"{_local_name(element)} is empty: leave it out or give it content.", _line(element))
         return out
 
     def known(self, child: etree._Element, type_name: str, elements: Type) -> Element:
         if not isinstance(child.tag, str):
-            raise Malformed("The body holds an entity reference: write the characters themselves.",
-                            _line(child))
+            raise Malformed("The body holds an entity reference: write the characters themselves.", _line(child))
         xhtml = child.tag == f"{{{XHTML}}}div"
         name = "div" if xhtml else _local_name(child)
         element = elements.get(name)
         if element is None or name in _attributes(self.fhir, type_name) or (element.type == "xhtml") != xhtml:
-            raise Malformed(f"{type_name} has no element {name} in FHIR {self.fhir}: leave it out.",
-                            _line(child))
+            raise Malformed(f"{type_name} has no element {name} in FHIR {self.fhir}: leave it out.", _line(child))
         return element
 
     def child(self, out: Node, child: etree._Element, element: Element, depth: int) -> None:
@@ -281,8 +290,7 @@ def _line(element: etree._Element) -> str:
 def _attributes_of(element: etree._Element) -> Iterator[tuple[str, str]]:
     """Names and values; lxml needs n² time for n of them, so that there is a limit."""
     if len(element.attrib) > _MAX_ATTRIBUTES:
-        raise Malformed(f"An element has more than {_MAX_ATTRIBUTES} attributes: leave the others out.",
-                        _line(element))
+        raise Malformed(f"An element has more than {_MAX_ATTRIBUTES} attributes: leave the others out.", _line(element))
     return ((str(name), str(value)) for name, value in element.attrib.items())
 
 
@@ -292,16 +300,16 @@ def _read_attributes(element: etree._Element, allowed: tuple[str, ...]) -> Node:
         if name in allowed and value:
             out[name] = value
         elif not name.startswith(_SCHEMA_INSTANCE):
-            raise Malformed(f"{_local_name(element)} has no attribute {name!r}, or not an empty one: "
-                            "leave it out.", _line(element))
+            raise Malformed(
+                f"{_local_name(element)} has no attribute {name!r}, or not an empty one: leave it out.", _line(element)
+            )
     return out
 
 
 def _no_text(element: etree._Element) -> None:
     texts = [element.text, *(child.tail for child in element)]
     if any(text and text.strip() for text in texts):
-        raise Malformed(f"{_local_name(element)} holds text: in FHIR values stand in attributes.",
-                        _line(element))
+        raise Malformed(f"{_local_name(element)} holds text: in FHIR values stand in attributes.", _line(element))
 
 
 def _value(text: str, type_name: str, child: etree._Element) -> Any:
@@ -336,12 +344,16 @@ def _decimal(text: str) -> Decimal:
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "boolean": _boolean, "decimal": _decimal,
-    "integer": _integer, "unsignedInt": _integer, "positiveInt": _integer,
+    "boolean": _boolean,
+    "decimal": _decimal,
+    "integer": _integer,
+    "unsignedInt": _integer,
+    "positiveInt": _integer,
 }
 
 
 # -- XHTML, the same both ways --------------------------------------------------------------------------
+
 
 def _xhtml(element: etree._Element) -> str:
     if _local_name(element, XHTML) != "div":
@@ -351,8 +363,7 @@ def _xhtml(element: etree._Element) -> str:
 
 def _xhtml_parts(element: etree._Element, depth: int, namespace: str = "") -> Iterator[str]:
     if depth > MAX_DEPTH:
-        raise Malformed(f"The narrative is nested more than {MAX_DEPTH} levels deep: send it flatter.",
-                        _line(element))
+        raise Malformed(f"The narrative is nested more than {MAX_DEPTH} levels deep: send it flatter.", _line(element))
     tag = _local_name(element, XHTML)
     yield f"<{tag}{namespace}{''.join(_xhtml_attributes(element))}"
     if not len(element) and not element.text:
