@@ -22,9 +22,7 @@ def fragments() -> Iterator[dict[str, Any]]:
             **_filled(source["resource"], year=year, codes=_listed(concept["code"] for concept in held)),
             "copyright": notice,
             "copyrightLabel": notice,
-            "concept": [
-                {key: value for key, value in concept.items() if key != "firstYear"} for concept in held
-            ],
+            "concept": [{key: value for key, value in concept.items() if key != "firstYear"} for concept in held],
         }
 
 
@@ -57,9 +55,7 @@ def labels() -> Iterator[dict[str, Any]]:
             title = words["title"].format(years=release["years"])
             description = words["description"].format(codes=_listed(said))
             yield {
-                **_filled(
-                    source["resource"], language=language, title=title, description=description, **release
-                ),
+                **_filled(source["resource"], language=language, title=title, description=description, **release),
                 "concept": [
                     {"code": code, "designation": [{"language": language, "use": use, "value": label}]}
                     for code, label in said.items()

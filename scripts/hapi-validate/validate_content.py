@@ -80,9 +80,7 @@ def judge(lines: Iterable[str]) -> int:
         message = MESSAGE.match(line)
         if message is None or message["severity"] != "WARNING":
             continue
-        matching = [
-            each["pattern"] for each in explained if fnmatch.fnmatchcase(message["text"], each["pattern"])
-        ]
+        matching = [each["pattern"] for each in explained if fnmatch.fnmatchcase(message["text"], each["pattern"])]
         seen.update(matching[:1])
         unexplained += [] if matching else [message["text"]]
     print("\nExplained warnings")

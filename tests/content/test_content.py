@@ -138,9 +138,7 @@ def test_every_system_but_icd_9_cm_has_a_version():
 def test_own_canonicals_begin_with_the_one_base():
     """Every address of ours, in resources and in the definitions of extensions, is below the base."""
     definitions = [json.loads(p.read_text()) for p in (ROOT / "docs" / "structuredefinitions").glob("*.json")]
-    ours = [
-        text for text in texts([PUBLISHED, definitions]) if re.match(r"https?://[^/]*fhir-terminology", text)
-    ]
+    ours = [text for text in texts([PUBLISHED, definitions]) if re.match(r"https?://[^/]*fhir-terminology", text)]
     assert ours
     assert [text for text in ours if not text.startswith(f"{BASE}/")] == []
 
@@ -297,10 +295,7 @@ def test_the_volume_is_what_the_source_states():
     """The definition of the property names the unit, the source and what is really collected."""
     (volume,) = [p for p in code_system(OWN)["property"] if p["code"] == "target-volume-litres"]
     assert volume["type"] == "decimal"
-    assert all(
-        word in volume["description"]
-        for word in ("litres", "quarts", "source states", "1.1 to 1.3", "No rule")
-    )
+    assert all(word in volume["description"] for word in ("litres", "quarts", "source states", "1.1 to 1.3", "No rule"))
 
 
 def test_dates_bound_the_meaning():

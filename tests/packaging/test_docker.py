@@ -38,9 +38,7 @@ def test_a_step_is_one_call_of_a_script_that_stands_beside_the_dockerfile(word: 
     assert program.split("/")[-2] == "docker"
     assert script.is_file()
     assert os.access(script, os.X_OK)
-    assert all("/" in value and shlex.quote(value) == value for value in values), (
-        "only a folder is handed over"
-    )
+    assert all("/" in value and shlex.quote(value) == value for value in values), "only a folder is handed over"
 
 
 def test_the_steps_are_there() -> None:
@@ -104,9 +102,7 @@ def test_a_server_that_is_not_there_is_not_healthy(prefix: Path) -> None:
 
 @pytest.mark.slow
 def test_the_image_holds_the_service_and_no_build_tools(prefix: Path) -> None:
-    listed = subprocess.run(
-        [prefix / "bin" / "pip", "list", "--format=json"], capture_output=True, check=True
-    )
+    listed = subprocess.run([prefix / "bin" / "pip", "list", "--format=json"], capture_output=True, check=True)
     names = {each["name"].lower() for each in json.loads(listed.stdout)}
     assert "flask-fhir-terminology" in names
     assert names.isdisjoint({"hatchling", "pytest", "mypy", "ruff"})

@@ -109,9 +109,7 @@ def test_an_interrupted_install_starts_afresh(script: ModuleType, monkeypatch: p
     assert "--clear" in script.noted[0]
 
 
-def test_a_refused_install_is_tried_again_in_place(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_install_is_tried_again_in_place(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         sys.exit("no network")
 

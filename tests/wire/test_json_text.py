@@ -56,8 +56,13 @@ def test_a_body_readers_would_differ_on_is_refused_with_its_place(name: str):
 
 
 def nested(depth: int) -> bytes:
-    return b'{"a":' * (depth // 2) + b"[" + b"[" * (depth - depth // 2 - 1) + b"]" * (depth - depth // 2) + (
-        b"}" * (depth // 2))
+    return (
+        b'{"a":' * (depth // 2)
+        + b"["
+        + b"[" * (depth - depth // 2 - 1)
+        + b"]" * (depth - depth // 2)
+        + (b"}" * (depth // 2))
+    )
 
 
 def test_depth_is_limited_and_what_is_read_can_be_written():
@@ -68,10 +73,17 @@ def test_depth_is_limited_and_what_is_read_can_be_written():
     assert read(b'{"a": "' + b'\\"[' * 500 + b'"}') == {"a": '"[' * 500}
 
 
-@pytest.mark.parametrize("body", [
-    b"[" * 2_000_000, b'{"a":' * 400_000, b'{"a": "' + b'\\"[' * 700_000, b'"[' * 1_000_000,
-    b"{" * 300 + b'"' + b"\\" * 1_000_000, b'{"a": 1, "a": ' + b"[" * 1_000_000,
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 2_000_000,
+        b'{"a":' * 400_000,
+        b'{"a": "' + b'\\"[' * 700_000,
+        b'"[' * 1_000_000,
+        b"{" * 300 + b'"' + b"\\" * 1_000_000,
+        b'{"a": 1, "a": ' + b"[" * 1_000_000,
+    ],
+)
 def test_hostile_bodies_are_refused_fast(body: bytes):
     """Millions of brackets, quotes or backslashes are looked at once."""
     start = time.perf_counter()
@@ -87,9 +99,18 @@ def test_a_repeated_key_is_refused_in_bodies_of_every_size(size: int):
         read(b'{"a": "' + b"x" * size + b'", "a": 1}')
 
 
-NUMBERS = {"1": "1", "-0": "0", "1.100": "1.100", "0.0000001": "0.0000001", "1.0e2": "1.0E+2", "-0.0": "-0.0",
-           "123456789012345678901234567890": "123456789012345678901234567890",
-           "123456789012345678.123456789": "123456789012345678.123456789", "1E+3": "1E+3", "0.00": "0.00"}
+NUMBERS = {
+    "1": "1",
+    "-0": "0",
+    "1.100": "1.100",
+    "0.0000001": "0.0000001",
+    "1.0e2": "1.0E+2",
+    "-0.0": "-0.0",
+    "123456789012345678901234567890": "123456789012345678901234567890",
+    "123456789012345678.123456789": "123456789012345678.123456789",
+    "1E+3": "1E+3",
+    "0.00": "0.00",
+}
 
 
 @pytest.mark.parametrize("text", NUMBERS)
@@ -101,7 +122,11 @@ def test_a_number_keeps_its_digits(text: str):
 def test_integers_are_integers_and_fractions_decimals():
     """And a boolean is neither."""
     assert read(b'\xef\xbb\xbf{"a": 1, "b": 1.0, "c": true, "d": null}') == {
-        "a": 1, "b": Decimal("1.0"), "c": True, "d": None}
+        "a": 1,
+        "b": Decimal("1.0"),
+        "c": True,
+        "d": None,
+    }
     assert type(read(b'{"a": 1}')["a"]) is int
 
 
@@ -119,11 +144,19 @@ def test_what_has_no_json_form_is_not_written():
 
 
 VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-2**53, 2**53), st.text(st.characters(
-        exclude_categories=("Cs",), exclude_characters="\0")),
-        st.decimals(allow_nan=False, allow_infinity=False, places=3)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(
-        exclude_categories=("Cs",), exclude_characters="\0")), inner, max_size=3)), max_leaves=8)
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+        st.decimals(allow_nan=False, allow_infinity=False, places=3),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
 
 
 @given(st.dictionaries(st.text("abc"), VALUES))

@@ -35,35 +35,58 @@ def document(content: str, name: str = "ValueSet") -> bytes:
 FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "primitives": (
         {"resourceType": "CodeSystem", "id": "a", "experimental": True, "count": 5},
-        '<id value="a"/><experimental value="true"/><count value="5"/>'),
+        '<id value="a"/><experimental value="true"/><count value="5"/>',
+    ),
     "choices and decimals to the digit": (
-        {"resourceType": "Parameters", "parameter": [
-            {"name": "a", "valueDecimal": Decimal("1.100")},
-            {"name": "b", "valueDecimal": Decimal("0.0000001")},
-            {"name": "c", "valueBoolean": False}, {"name": "d", "valueString": "0"}]},
-        ('<parameter><name value="a"/><valueDecimal value="1.100"/></parameter>'
-        '<parameter><name value="b"/><valueDecimal value="0.0000001"/></parameter>'
-        '<parameter><name value="c"/><valueBoolean value="false"/></parameter>'
-        '<parameter><name value="d"/><valueString value="0"/></parameter>')),
+        {
+            "resourceType": "Parameters",
+            "parameter": [
+                {"name": "a", "valueDecimal": Decimal("1.100")},
+                {"name": "b", "valueDecimal": Decimal("0.0000001")},
+                {"name": "c", "valueBoolean": False},
+                {"name": "d", "valueString": "0"},
+            ],
+        },
+        (
+            '<parameter><name value="a"/><valueDecimal value="1.100"/></parameter>'
+            '<parameter><name value="b"/><valueDecimal value="0.0000001"/></parameter>'
+            '<parameter><name value="c"/><valueBoolean value="false"/></parameter>'
+            '<parameter><name value="d"/><valueString value="0"/></parameter>'
+        ),
+    ),
     "extensions and ids of primitives, nulls in lists": (
-        {"resourceType": "StructureDefinition", "contextInvariant": ["a", None, "c"],
-         "_contextInvariant": [None, {"id": "x"}, {"extension": [{"url": "u", "valueCode": "v"}]}]},
-        ('<contextInvariant value="a"/><contextInvariant id="x"/><contextInvariant value="c">'
-        '<extension url="u"><valueCode value="v"/></extension></contextInvariant>')),
+        {
+            "resourceType": "StructureDefinition",
+            "contextInvariant": ["a", None, "c"],
+            "_contextInvariant": [None, {"id": "x"}, {"extension": [{"url": "u", "valueCode": "v"}]}],
+        },
+        (
+            '<contextInvariant value="a"/><contextInvariant id="x"/><contextInvariant value="c">'
+            '<extension url="u"><valueCode value="v"/></extension></contextInvariant>'
+        ),
+    ),
     "an extension in place of a value": (
-        {"resourceType": "ValueSet", "_title": {"id": "x", "extension": [
-            {"url": "u", "extension": [{"url": "w", "_valueString": {"id": "y"}}]}]}},
-        ('<title id="x"><extension url="u"><extension url="w"><valueString id="y"/></extension></extension>'
-         "</title>")),
+        {
+            "resourceType": "ValueSet",
+            "_title": {
+                "id": "x",
+                "extension": [{"url": "u", "extension": [{"url": "w", "_valueString": {"id": "y"}}]}],
+            },
+        },
+        ('<title id="x"><extension url="u"><extension url="w"><valueString id="y"/></extension></extension></title>'),
+    ),
     "resources in resources": (
         {"resourceType": "ValueSet", "contained": [{"resourceType": "CodeSystem", "id": "c"}], "url": "u"},
-        '<contained><CodeSystem><id value="c"/></CodeSystem></contained><url value="u"/>'),
+        '<contained><CodeSystem><id value="c"/></CodeSystem></contained><url value="u"/>',
+    ),
     "a narrative": (
         {"resourceType": "ValueSet", "text": {"status": "generated", "div": DIV}},
-        f'<text><status value="generated"/>{DIV}</text>'),
+        f'<text><status value="generated"/>{DIV}</text>',
+    ),
     "characters that need care": (
-        {"resourceType": "ValueSet", "title": ' <&>"\' \n\r\t\u00e9\U0001f600 '},
-        '<title value=" &lt;&amp;&gt;&quot;\' &#10;&#13;&#9;\u00e9\U0001f600 "/>'),
+        {"resourceType": "ValueSet", "title": " <&>\"' \n\r\t\u00e9\U0001f600 "},
+        '<title value=" &lt;&amp;&gt;&quot;\' &#10;&#13;&#9;\u00e9\U0001f600 "/>',
+    ),
 }
 
 
@@ -80,26 +103,35 @@ def test_each_form_becomes_the_other(name: str, fhir: Fhir):
 
 def test_elements_leave_in_the_order_of_the_specification():
     """Whatever the order of the keys."""
-    node = {"expansion": {"contains": [{"display": "A", "code": "a"}], "timestamp": "2024"}, "url": "u",
-            "resourceType": "ValueSet"}
+    node = {
+        "expansion": {"contains": [{"display": "A", "code": "a"}], "timestamp": "2024"},
+        "url": "u",
+        "resourceType": "ValueSet",
+    }
     assert to_xml(node, "R5").split(b"\n", 1)[1] == document(
         '<url value="u"/><expansion><timestamp value="2024"/><contains><code value="a"/><display value="A"/>'
-        "</contains></expansion>")
+        "</contains></expansion>"
+    )
 
 
 def test_numbers_have_the_json_type_of_their_element():
     """A decimal is a Decimal, an integer an int, an integer64 text (as R5's JSON has it)."""
-    body = document("<parameter><name value='a'/><valueInteger value='1'/></parameter>"
-                    "<parameter><name value='b'/><valueInteger64 value='1'/></parameter>"
-                    "<parameter><name value='c'/><valueDecimal value='1'/></parameter>", "Parameters")
+    body = document(
+        "<parameter><name value='a'/><valueInteger value='1'/></parameter>"
+        "<parameter><name value='b'/><valueInteger64 value='1'/></parameter>"
+        "<parameter><name value='c'/><valueDecimal value='1'/></parameter>",
+        "Parameters",
+    )
     values = [next(v for k, v in p.items() if k != "name") for p in from_xml(body, "R5")["parameter"]]
     assert [(type(v), str(v)) for v in values] == [(int, "1"), (str, "1"), (Decimal, "1")]
 
 
 def test_what_a_narrative_may_be_written_with_is_normalized():
     """Prefixes, comments and HTML's named characters go; the text stays."""
-    body = document('<text><status value="empty"/><h:div xmlns:h="http://www.w3.org/1999/xhtml">a<!-- x -->'
-                    '<h:b xml:lang="de">b</h:b></h:div></text>')
+    body = document(
+        '<text><status value="empty"/><h:div xmlns:h="http://www.w3.org/1999/xhtml">a<!-- x -->'
+        '<h:b xml:lang="de">b</h:b></h:div></text>'
+    )
     assert from_xml(body, "R4")["text"]["div"] == XHTML.format('a<b xml:lang="de">b</b>')
     node = {"resourceType": "ValueSet", "text": {"div": XHTML.format("a&nbsp;&lt;&mdash;")}}
     assert XHTML.format("a\u00a0&lt;\u2014").encode() in to_xml(node, "R4")
@@ -137,32 +169,33 @@ NO_JSON = {
     "no value": document("<url/>"),
     "text": document("x"),
     "text in a value": document('<url value="u">x</url>'),
-    "text beside an extension": document(
-        '<url value="u"><extension url="u"><valueCode value="v"/></extension>x</url>'),
+    "text beside an extension": document('<url value="u"><extension url="u"><valueCode value="v"/></extension>x</url>'),
     "twice": document('<url value="u"/><url value="v"/>'),
     "no boolean": document('<experimental value="1"/>'),
     "no integer": document('<expansion><total value="1.0"/></expansion>'),
     "a choice of no type": document('<extension url="u"><valueFoo value="v"/></extension>'),
     "two contained in one": document(
-        '<contained><ValueSet><id value="a"/></ValueSet><ValueSet><id value="b"/></ValueSet></contained>'),
+        '<contained><ValueSet><id value="a"/></ValueSet><ValueSet><id value="b"/></ValueSet></contained>'
+    ),
     "an id as an element": document('<compose><id value="a"/></compose>'),
     "XHTML elsewhere": document('<div xmlns="http://www.w3.org/1999/xhtml"/>'),
     "something else in a narrative": document(
-        "<text>" + XHTML.format('<svg xmlns="http://www.w3.org/2000/svg"/>') + "</text>"),
+        "<text>" + XHTML.format('<svg xmlns="http://www.w3.org/2000/svg"/>') + "</text>"
+    ),
     "a document type": b"<!DOCTYPE ValueSet>" + document('<url value="u"/>'),
     "an external entity": EXTERNAL + document('<url value="&e;"/>'),
     "an external entity as text": EXTERNAL + document("<url>&e;</url>"),
     "a parameter entity": PARAMETER + document('<url value="u"/>'),
     "an undeclared entity": document('<url value="&e;"/>'),
-    "an inclusion": document(
-        '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>'),
+    "an inclusion": document('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>'),
     "many laughs": b"<!DOCTYPE x [" + LAUGHS + b"]>" + document('<url value="&e19;"/>'),
     "too deep": document("<concept>" * 120 + '<code value="a"/>' + "</concept>" * 120, "CodeSystem"),
     "far too deep": b"<a>" * 500_000,
     "many quotes": b"<a b='" * 300_000,
     "many namespaces": document("<id " + "".join(f'xmlns:a{i}="urn:{i}" ' for i in MANY) + "/>"),
     "many narrative attributes": document(
-        "<text>" + XHTML.format("<p " + "".join(f'a{i}="" ' for i in MANY) + "/>") + "</text>"),
+        "<text>" + XHTML.format("<p " + "".join(f'a{i}="" ' for i in MANY) + "/>") + "</text>"
+    ),
     "many attributes": document("<id " + "".join(f'a{i}="" ' for i in MANY) + "/>"),
 }
 
@@ -186,12 +219,19 @@ def test_an_unknown_element_is_named_with_its_line():
         to_xml({"resourceType": "ValueSet", "compose": {"foo": 1}}, "R4")
 
 
-NO_XML = ({}, {"resourceType": "Coding"}, {"resourceType": "Patient"}, {"resourceType": ["x"]},
-          {"resourceType": "ValueSet", "url": {}}, {"resourceType": "ValueSet", "compose": "x"},
-          {"resourceType": "ValueSet", "_url": "x"}, {"resourceType": "ValueSet", "contained": [1]},
-          {"resourceType": "ValueSet", "text": {"div": "<div>"}},
-          {"resourceType": "ValueSet", "text": {"div": "</div><url value='x'/><div>"}},
-          {"resourceType": "ValueSet", "text": {"div": "<!DOCTYPE a><div/>"}})
+NO_XML = (
+    {},
+    {"resourceType": "Coding"},
+    {"resourceType": "Patient"},
+    {"resourceType": ["x"]},
+    {"resourceType": "ValueSet", "url": {}},
+    {"resourceType": "ValueSet", "compose": "x"},
+    {"resourceType": "ValueSet", "_url": "x"},
+    {"resourceType": "ValueSet", "contained": [1]},
+    {"resourceType": "ValueSet", "text": {"div": "<div>"}},
+    {"resourceType": "ValueSet", "text": {"div": "</div><url value='x'/><div>"}},
+    {"resourceType": "ValueSet", "text": {"div": "<!DOCTYPE a><div/>"}},
+)
 
 
 @pytest.mark.parametrize("node", NO_XML, ids=str)
@@ -257,20 +297,73 @@ def comparable(node: Any) -> Any:
 
 
 SAMPLES = (
-    {"resourceType": "Parameters", "parameter": [
-        {"name": "result", "valueBoolean": True}, {"name": "message", "valueString": "a & b"},
-        {"name": "property", "part": [{"name": "code", "valueCode": "x"}, {"name": "value", "valueCoding": {
-            "system": "http://example.org/s", "code": "c"}}]},
-        {"name": "issues", "resource": {"resourceType": "OperationOutcome", "issue": [
-            {"severity": "error", "code": "invalid", "details": {"text": "t"}, "expression": ["a", "b"]}]}}]},
-    {"resourceType": "CodeSystem", "status": "active", "content": "complete", "url": "http://example.org/s",
-     "concept": [{"code": "a", "display": "A", "concept": [{"code": "b", "designation": [
-         {"language": "de", "value": "B"}], "property": [{"code": "p", "valueDecimal": 1.5}]}]}]},
-    {"resourceType": "ValueSet", "status": "draft", "date": "2024-01-01", "compose": {"include": [
-        {"system": "http://example.org/s", "filter": [{"property": "p", "op": "=", "value": "v"}]}]}},
-    {"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:uuid:x", "resource": {
-        "resourceType": "NamingSystem", "name": "N", "status": "active", "kind": "codesystem",
-        "date": "2024-01-01", "uniqueId": [{"type": "uri", "value": "u"}]}}]},
+    {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "result", "valueBoolean": True},
+            {"name": "message", "valueString": "a & b"},
+            {
+                "name": "property",
+                "part": [
+                    {"name": "code", "valueCode": "x"},
+                    {"name": "value", "valueCoding": {"system": "http://example.org/s", "code": "c"}},
+                ],
+            },
+            {
+                "name": "issues",
+                "resource": {
+                    "resourceType": "OperationOutcome",
+                    "issue": [
+                        {"severity": "error", "code": "invalid", "details": {"text": "t"}, "expression": ["a", "b"]}
+                    ],
+                },
+            },
+        ],
+    },
+    {
+        "resourceType": "CodeSystem",
+        "status": "active",
+        "content": "complete",
+        "url": "http://example.org/s",
+        "concept": [
+            {
+                "code": "a",
+                "display": "A",
+                "concept": [
+                    {
+                        "code": "b",
+                        "designation": [{"language": "de", "value": "B"}],
+                        "property": [{"code": "p", "valueDecimal": 1.5}],
+                    }
+                ],
+            }
+        ],
+    },
+    {
+        "resourceType": "ValueSet",
+        "status": "draft",
+        "date": "2024-01-01",
+        "compose": {
+            "include": [{"system": "http://example.org/s", "filter": [{"property": "p", "op": "=", "value": "v"}]}]
+        },
+    },
+    {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {
+                "fullUrl": "urn:uuid:x",
+                "resource": {
+                    "resourceType": "NamingSystem",
+                    "name": "N",
+                    "status": "active",
+                    "kind": "codesystem",
+                    "date": "2024-01-01",
+                    "uniqueId": [{"type": "uri", "value": "u"}],
+                },
+            }
+        ],
+    },
 )
 
 
