@@ -75,7 +75,8 @@ SELECTED: list[tuple[str, str, str, str]] = [
     ("parent", "exists", "false", "A B C D"),
     ("child", "=", "B1", "A1 B"),
     ("child", "exists", "false", "A11 A12 A2 B1 C D"),
-    ("parent", "in", "A,D", "A1 A2"),
+    ("parent", "=", "B", "B1"),
+    ("parent", "in", "A,B", "A1 A2 B1"),
     # status, inactive, notSelectable
     ("status", "=", "retired", "C"),
     ("inactive", "=", "true", "A2 C"),

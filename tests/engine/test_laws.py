@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.asking import call, held, include, listed, value_set
 from engine.generated import CODES, SYSTEMS, code_systems, includes, value_sets, worlds
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from terminology.model import Coding
@@ -14,8 +14,9 @@ from terminology.model import Coding
 Json = dict[str, Any]
 World = tuple[list[Json], list[Json]]
 
-moderate = settings(max_examples=60, deadline=None)
-few = settings(max_examples=25, deadline=None)
+slow_is_fine = [HealthCheck.too_slow]
+moderate = settings(max_examples=60, deadline=None, suppress_health_check=slow_is_fine)
+few = settings(max_examples=25, deadline=None, suppress_health_check=slow_is_fine)
 
 A, B, BOTH = ("http://example.org/A", "http://example.org/B", "http://example.org/both")
 

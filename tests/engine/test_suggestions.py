@@ -51,6 +51,7 @@ SLIPS: list[tuple[str, str, str, Json | None]] = [
     (PCS, "07dr3zz", "not written as the code system writes it: '07DR3ZZ'", {"system": PCS, "code": "07DR3ZZ"}),
     (PCS, "07.DR3ZZ", "not written as the code system writes it: '07DR3ZZ'", {"system": PCS, "code": "07DR3ZZ"}),
     (ICD, "z52.3", "not written as the code system writes it: 'Z52.3'", {"system": ICD, "code": "Z52.3"}),
+    (ICD, "Z523", "not written as the code system writes it: 'Z52.3'", {"system": ICD, "code": "Z52.3"}),
     (OWN, "HARVEST", "not written as the code system writes it: 'harvest'", {"system": OWN, "code": "harvest"}),
     (OWN, "rinse", "", NOTHING),
     # the system

@@ -57,6 +57,9 @@ LISTED: list[tuple[Json, Json, str]] = [
     (value_set(WHOLE), {"filter": "ma"}, "mammal"),
     (value_set(WHOLE), {"filter": "DOG"}, "dog"),
     (value_set(WHOLE), {"filter": "nothing like it"}, ""),
+    (value_set(WHOLE), {"exclude_system": "http://example.org/other"}, "animal(mammal(dog cat) bird)"),
+    (value_set(WHOLE), {"exclude_system": ANIMALS}, ""),
+    (value_set(WHOLE), {"exclude_system": f"{ANIMALS}|2"}, "animal(mammal(dog cat) bird)"),
 ]
 
 

@@ -72,6 +72,14 @@ REFUSED: list[tuple[Json, Json, str]] = [
         {"codingA": {"system": ANIMALS, "code": "dog"}, "codingB": {"system": "http://example.org/b", "code": "dog"}},
         "subsumption is tested in one system",
     ),
+    (
+        animals(),
+        {
+            "codingA": {"system": ANIMALS, "code": "dog", "version": "1"},
+            "codingB": {"system": ANIMALS, "code": "dog", "version": "2"},
+        },
+        "2",
+    ),
     (animals(), {**PAIR, "codingA": {"system": ANIMALS, "code": "dog"}}, "Only one of codeA, codingA may be sent"),
 ]
 

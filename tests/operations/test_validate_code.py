@@ -222,7 +222,7 @@ def test_a_code_outside_a_fragment_passes_with_a_warning():
 
 
 def test_an_inline_code_system_or_value_set_is_asked_in_place_of_a_url():
-    of_system = call("CodeSystem/$validate-code", codeSystem=animals(), coding={"system": ANIMALS, "code": "dog"})
+    of_system = call("CodeSystem/$validate-code", codeSystem=animals(), code="dog")
     of_set = call("ValueSet/$validate-code", animals(), valueSet=MAMMALS, code="dog", system=ANIMALS)
     assert value_of(of_system, "result") is value_of(of_set, "result") is True
 
