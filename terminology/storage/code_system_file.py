@@ -2,7 +2,8 @@
 
 A file is written in full, closed, hashed, opened again and counted before it gets its name, so that a reader never
 sees half of one. Its name ends in the hash of its content. Inside: concepts in the order of the source, parents, the
-transitive closure (each concept above itself), designations, typed properties, and a text index over codes and names.
+transitive closure (each concept above itself), designations, typed properties, a text index over codes and names, and
+the sizes of what is large, so that a first page with its total costs a page.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from typing import Any
 from terminology import patterns
 from terminology.model import Canonical, CodeSystemInfo, Concept, Json, PropertyDefinition
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".codesystem"
 BATCH = 5_000
+MANY = 200
+"""From how many concepts on the number of those below a concept, or with a property, is kept and not counted."""
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,6 +45,9 @@ CREATE TABLE property (
     PRIMARY KEY (concept, place)) WITHOUT ROWID;
 CREATE TABLE property_text (
     code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL, PRIMARY KEY (code, text, concept)) WITHOUT ROWID;
+CREATE TABLE below (ancestor INTEGER PRIMARY KEY, concepts INTEGER NOT NULL);
+CREATE TABLE with_property (
+    code TEXT NOT NULL, text TEXT NOT NULL, concepts INTEGER NOT NULL, PRIMARY KEY (code, text)) WITHOUT ROWID;
 CREATE TEMP TABLE link (child INTEGER NOT NULL, parent_code TEXT NOT NULL);
 CREATE TEMP TABLE stated (code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5 (
@@ -52,6 +58,10 @@ _INDEXES = (
     "CREATE INDEX parent_of ON parent (parent, child)",
     "CREATE INDEX ancestors_of ON closure (descendant, ancestor)",
     "CREATE INDEX concept_status ON concept (inactive, id)",
+)
+_TALLIES = (
+    "INSERT INTO below SELECT ancestor, count(*) FROM closure GROUP BY ancestor HAVING count(*) >= ?",
+    "INSERT INTO with_property SELECT code, text, count(*) FROM property_text GROUP BY 1, 2 HAVING count(*) >= ?",
 )
 
 
@@ -185,6 +195,8 @@ def _write(
         _link(database, info, telling.lacking)
         for index in _INDEXES:
             database.execute(index)
+        for tally in _TALLIES:
+            database.execute(tally, (MANY,))
         database.execute("INSERT INTO search(search) VALUES ('optimize')")
         manifest = Manifest(
             url=info.canonical.url,

@@ -114,8 +114,15 @@ def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Itera
 
 
 def count(file: CodeSystemFile, query: Query) -> int:
-    """How many concepts a query has, without reading them."""
+    """How many concepts a query has, without reading them; a large answer to a single filter was counted before."""
     where = conditions(file.info, query, file.connection)
+    if where.driven and len(where.conditions) == 1:
+        tally = _TALLIES.get(where.conditions[0])
+        known = file.connection.execute(tally, where.arguments).fetchone() if tally else None
+        alone = where.driver.partition(" CROSS JOIN ")[0]
+        sql = f"SELECT count(*) FROM {alone} WHERE {where.conditions[0]}"
+        found: int = (known or file.connection.execute(sql, where.arguments).fetchone())[0]
+        return found
     if query.listed is not None:
         codes = json.dumps(list({folded(file.info, entry.code) for entry in query.listed}))
         where.add("fold IN (SELECT value FROM json_each(?))", codes)
@@ -175,7 +182,7 @@ def _filter(
         raise NotSupported(issue("FILTER_NOT_UNDERSTOOD", *arguments, at=stated.path))
     plain = stated.op == "=" and stated.property not in _BASE and stated.property not in _IMPLIED
     if may_drive and plain and len(_codes_of(stated.property, info)) == 1:
-        where.drive(_WITH, "driver.code = ? AND driver.text = ?", stated.property, stated.value)
+        where.drive(_WITH, _HOLDS, stated.property, stated.value)
     else:
         make(where, stated, info)
 
@@ -183,6 +190,12 @@ def _filter(
 _DRIVING = {
     "is-a": "driver.ancestor = ?",
     "descendent-of": "driver.ancestor = ? AND driver.ancestor <> driver.descendant",
+}
+_HOLDS = "driver.code = ? AND driver.text = ?"
+_TALLIES = {
+    _DRIVING["is-a"]: "SELECT concepts FROM below WHERE ancestor = ?",
+    _DRIVING["descendent-of"]: "SELECT concepts - 1 FROM below WHERE ancestor = ?",
+    _HOLDS: "SELECT concepts FROM with_property WHERE code = ? AND text = ?",
 }
 _UNDER = "EXISTS (SELECT 1 FROM closure WHERE ancestor = {a} AND descendant = concept.id)"
 _HIERARCHY = {

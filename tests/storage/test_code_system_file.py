@@ -1,0 +1,92 @@
+"""Code-system files: sizes that are kept, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from terminology.model import Canonical, CodeSystemInfo, Concept, Filter, Property, PropertyDefinition, Query
+from terminology.providers.file import FileProvider
+from terminology.storage.code_system_file import FORMAT, MANY, CodeSystemFile, Duplicate, compile_file
+
+INFO = CodeSystemInfo(
+    Canonical("http://example.org/large", "1"), subsumption="known", properties=(PropertyDefinition("kind", "code"),)
+)
+SIZE = 3 * MANY
+
+
+def concepts(size: int) -> Iterator[Concept]:
+    """A root, a branch of half of them, and every second of one kind."""
+    for number in range(1, size + 1):
+        parents = () if number == 1 else ("C1",) if number <= size // 2 else ("C2",)
+        kind = Property("kind", "Code", "even" if number % 2 == 0 else "odd")
+        yield Concept(f"C{number}", parents=parents, properties=(kind,), inactive=number % 5 == 0)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> FileProvider:
+    path, _ = compile_file(INFO, concepts(SIZE), tmp_path_factory.mktemp("large"))
+    return FileProvider.open(path)
+
+
+@pytest.mark.parametrize("active_only", [False, True])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        (Filter("concept", "is-a", "C1"),),
+        (Filter("concept", "descendent-of", "C1"),),
+        (Filter("concept", "is-a", "C2"),),
+        (Filter("concept", "descendent-of", "C2"),),
+        (Filter("concept", "is-a", "C3"),),
+        (Filter("concept", "is-a", "nothing"),),
+        (Filter("kind", "=", "even"),),
+        (Filter("kind", "=", "neither"),),
+        (Filter("kind", "=", "odd"), Filter("concept", "is-a", "C2")),
+        (),
+    ],
+)
+def test_the_number_of_an_answer_is_that_of_its_list(
+    large: FileProvider, filters: tuple[Filter, ...], active_only: bool
+):
+    query = Query(filters=filters, active_only=active_only)
+    assert large.count(query) == len(list(large.select(query)))
+
+
+def test_sizes_that_are_kept_are_right(large: FileProvider):
+    database = large.file.connection
+    assert dict(database.execute("SELECT code, concepts FROM below JOIN concept ON id = ancestor")) == {
+        "C1": SIZE,
+        "C2": SIZE // 2 + 1,
+    }
+    assert dict(database.execute("SELECT text, concepts FROM with_property")) == {"even": SIZE // 2, "odd": SIZE // 2}
+
+
+def test_a_code_that_stands_twice_leaves_nothing_behind(tmp_path: Path):
+    with pytest.raises(Duplicate, match="C1"):
+        compile_file(INFO, [Concept("C1"), Concept("C2"), Concept("C1")], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_content_has_the_same_name(tmp_path: Path):
+    first, one = compile_file(INFO, concepts(20), tmp_path / "a")
+    second, two = compile_file(INFO, concepts(20), tmp_path / "b")
+    assert (first.name, one.hash) == (second.name, two.hash)
+
+
+def test_a_file_of_another_format_says_what_to_do(tmp_path: Path):
+    path, _ = compile_file(INFO, concepts(3), tmp_path)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE meta SET value = ? WHERE name = 'format'", (str(FORMAT - 1),))
+    database.close()
+    with pytest.raises(ValueError, match="Import its source again"):
+        CodeSystemFile(path)
+
+
+def test_what_is_no_database_cannot_be_read(tmp_path: Path):
+    path = tmp_path / "torn.codesystem"
+    path.write_bytes(b"SQLite format 3\0 and then nothing of it")
+    with pytest.raises(OSError, match="cannot be read"):
+        CodeSystemFile(path)
