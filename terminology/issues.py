@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from terminology.model import Coding, Issue
-from terminology.sentences import LOADING, Sentence
+from terminology.sentences import CHANGING, GRAMMARS, LOADING, Sentence
 
 _E, _W, _I = "error", "warning", "information"
 
@@ -271,6 +271,12 @@ SENTENCES: Mapping[str, Sentence] = {
         "display-comment",
         "The display '{0}' was not checked: the displays of {1} belong to its owner and are not held here",
     ),
+    "OWN_DISPLAY_NOT_DEFINED": Sentence(
+        _I,
+        "informational",
+        "display-comment",
+        "The display '{0}' was not checked: {1} defines no displays",
+    ),
     # --- value sets as definitions ----------------------------------------------------------------------
     "Unable_to_resolve_value_Set_": Sentence(
         _E, "not-found", "not-found", "A definition for the value Set '{0}' could not be found"
@@ -323,6 +329,8 @@ SENTENCES: Mapping[str, Sentence] = {
         None,
         "The code system {0} has a grammar, so it has members that cannot be listed",
     ),
+    # --- codes that rules make: why one is none --------------------------------------------------------------
+    **{name: Sentence(_E, "code-invalid", "invalid-code", sentence) for name, sentence in GRAMMARS.items()},
     # --- status of content ------------------------------------------------------------------------------
     "MSG_DRAFT": Sentence(_I, "business-rule", "status-check", "Reference to draft {0} {1}"),
     "MSG_EXPERIMENTAL": Sentence(_I, "business-rule", "status-check", "Reference to experimental {0} {1}"),
@@ -425,7 +433,13 @@ SENTENCES: Mapping[str, Sentence] = {
     "OWN_UNKNOWN_ROUTE": Sentence(_E, "not-found", None, "There is nothing at {0}. {1}"),
     "OWN_UNKNOWN_RESOURCE": Sentence(_E, "not-found", None, "There is no {0} with the id '{1}'"),
     "OWN_METHOD_NOT_ALLOWED": Sentence(_E, "not-supported", None, "{0} is not allowed at {1}. Allowed: {2}"),
-    "OWN_READ_ONLY": Sentence(_E, "not-supported", None, "This server does not accept changes: {0} is refused"),
+    "OWN_READ_ONLY": Sentence(
+        _E,
+        "not-supported",
+        None,
+        "This server does not accept changes: {0} is refused. Its operator can start it with a store and --allow-writes, "
+        "on loopback",
+    ),
     "OWN_UNKNOWN_SEARCH_PARAMETER": Sentence(
         _E, "not-supported", None, "The search parameter '{0}' is not known for {1}. Known: {2}"
     ),
@@ -472,6 +486,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "Something went wrong inside the server. Report the request id {0} to its operator",
     ),
     **LOADING,
+    **CHANGING,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""
 

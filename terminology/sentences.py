@@ -1,4 +1,4 @@
-"""What a sentence is, and the sentences that only an operator reads: about files that are loaded and kept."""
+"""What a sentence is, the reasons why a code breaks the rules of its system, and what only an operator reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ LOADING: Mapping[str, Sentence] = {
         "error", "not-found", None, "No folder for loaded content is named. Write {0} FOLDER or set {1}"
     ),
     "OWN_NOT_LOADED": Sentence("error", "not-found", None, "'{0}' is not among what was loaded into {1}"),
-    "OWN_SEVERAL_LOADED": Sentence("error", "multiple-matches", None, "'{0}' names several: {1}. Add |version"),
+    "OWN_SEVERAL_LOADED": Sentence(
+        "error", "multiple-matches", None, "'{0}' names several: {1}. Write one of these, as url|version"
+    ),
     "OWN_LIBRARY_UNREADABLE": _invalid("The folder of loaded content {0} cannot be read: {1}"),
     "OWN_IMPORT_UNREADABLE": _invalid("'{0}' cannot be read as {1}: {2}"),
     "OWN_IMPORT_EMPTY": _invalid("'{0}' holds nothing to import as {1}. Expected: {2}"),
@@ -33,6 +35,23 @@ LOADING: Mapping[str, Sentence] = {
     "OWN_IMPORT_COLUMN": _invalid("'{0}' has no column '{1}'. It has {2}"),
     "OWN_IMPORT_OPTION": Sentence("error", "value", None, "{0} cannot be '{1}'. Write {2}"),
     "OWN_IMPORT_VERSION": _invalid("'{0}' does not tell which version it is. Add --version"),
+    "OWN_INSTALL_PACKAGE": Sentence(
+        "error", "not-found", None, "'{0}' is read from the Python package {1}, which is not installed. Run: {2}"
+    ),
+    "OWN_INSTALL_FILE": Sentence(
+        "error", "not-found", None, "'{0}' is in {1} ({2}), which is no Python package. Run: {3}, then add --from FILE"
+    ),
+    "OWN_INSTALL_NOT_IN": Sentence("error", "not-found", None, "{0} holds nothing of {1}. `terminology install --list` "
+                                   "names the package of each content"),
+    "OWN_INSTALL_OFF": Sentence(
+        "error", "not-found", None, "'{0}' comes with the server, which is told to leave it out. Turn on {1}"
+    ),
+    "OWN_INSTALL_NOTHING": Sentence(
+        "error", "not-found", None, "No package with content is installed. Run: {0}, or name a file with --from"
+    ),
+    "OWN_INSTALL_PART": Sentence(
+        "warning", "incomplete", None, "{0} is a fragment: {1}. A code that is not in it cannot be judged"
+    ),
     "OWN_ARCHIVE_BROKEN": _invalid("The archive '{0}' is broken or cut short: {1}"),
     "OWN_ARCHIVE_NAME": Sentence(
         "error", "security", None, "The archive '{0}' is refused: the name '{1}' leads out of it"
@@ -54,10 +73,72 @@ LOADING: Mapping[str, Sentence] = {
         "{0}: layout unverified against a real file; it follows the publisher's description. Compare the counts",
     ),
     "OWN_NO_COUNTS": Sentence("warning", "incomplete", None, "'{0}' is missing in '{1}', so {2} is left out"),
+    "OWN_LEFT_OUT": Sentence("information", "informational", None, "{0} codes are left out: they belong to {1}"),
     "OWN_ROW_NO_CODE": _invalid("the row has no code"),
     "OWN_ROW_COLUMNS": _invalid("the row has {0} columns, the header {1}"),
     "OWN_ROW_LAYOUT": _invalid("the line does not have the layout of this format"),
     "OWN_ROW_VALUE": Sentence("error", "value", None, "'{0}' is no {1}"),
     "OWN_ROW_PARENT": Sentence("error", "not-found", None, "the parent '{0}' is not in the source"),
     "OWN_ROW_RESOURCE": _invalid("the resource cannot be used: {0}"),
+}
+
+GRAMMARS: Mapping[str, str] = {
+    "OWN_CODE_SYNTAX": "'{0}' breaks the grammar of this code system at '{1}'",
+    "OWN_UNIT_UNKNOWN": "'{0}' is no unit of UCUM; upper and lower case matter",
+    "OWN_UNIT_TAKES_NO_PREFIX": "'{1}' is no unit of UCUM: '{0}' takes no prefix",
+    "OWN_UNIT_SPECIAL": "The special unit '{0}' may be multiplied by a number, and not be divided, raised or combined",
+    "OWN_EXPRESSION_BASE": "'{0}' is no code that modifiers could follow",
+    "OWN_MODIFIERS_NOT_HELD": "No modifiers are loaded here, so an expression over '{0}' cannot be confirmed",
+    "OWN_MODIFIER_UNKNOWN": "'{0}' is no modifier of this code system",
+    "OWN_MODIFIER_TWICE": "The modifier '{0}' stands twice",
+    "OWN_MODIFIER_NOT_WITH": "The modifier '{0}' cannot be used with '{1}'",
+    "OWN_SUBTAG_LANGUAGE": "'{0}' is not registered as a language",
+    "OWN_SUBTAG_EXTLANG": "'{0}' is not registered as an extended language that follows '{1}'",
+    "OWN_SUBTAG_SCRIPT": "'{0}' is not registered as a script",
+    "OWN_SUBTAG_REGION": "'{0}' is not registered as a region",
+    "OWN_SUBTAG_VARIANT": "'{0}' is not registered as a variant",
+    "OWN_SUBTAG_TWICE": "'{0}' stands twice in the language tag",
+}
+"""Message id → English sentence: why a code that rules would make is none."""
+
+CHANGING: Mapping[str, Sentence] = {
+    "OWN_WRITES_ON_LOOPBACK": Sentence(
+        "error",
+        "forbidden",
+        None,
+        "{0} is refused: without access control only programs on this machine may change resources, straight through a "
+        "loopback address (no proxy, no page of another site)",
+    ),
+    "OWN_WRONG_ID": _invalid("The id in the body is {0}, but the address says {1}. Write {1} into both"),
+    "OWN_RESOURCE_RULE": Sentence("error", "invariant", None, "{0}: {1}"),
+    "OWN_CANONICAL_TAKEN": Sentence(
+        "error", "duplicate", None, "The {0} '{1}' is there already, with the id {2}. Update that one, or send another version"
+    ),
+    "OWN_SEVERAL_MATCH": Sentence(
+        "error", "multiple-matches", None, "Several {0} resources match {1}. Name one of them more closely"
+    ),
+    "OWN_PUBLISHED": Sentence(
+        "error",
+        "forbidden",
+        None,
+        "The {0} '{1}' is published by the operator, not stored: it cannot be patched or deleted. Put a version of your "
+        "own over it with PUT",
+    ),
+    "OWN_GONE": Sentence("error", "deleted", None, "The {0} '{1}' was deleted with version {2}. Its history is kept"),
+    "OWN_UNKNOWN_VERSION": Sentence("error", "not-found", None, "The {0} '{1}' has no version {2}"),
+    "OWN_PATCH_FAILED": _invalid("The JSON Patch cannot be applied: {0}"),
+    "OWN_MALFORMED_TAG": _invalid("If-Match is '{0}'. Write the ETag that a read gave, such as W/\"3\""),
+    "OWN_VERSION_CONFLICT": Sentence(
+        "error", "conflict", None, "The {0} '{1}' has {2}, but the request wants {3}. Read it again, then send the change"
+    ),
+    "OWN_CHANGED": Sentence("information", "informational", None, "The resource was {0}"),
+    "OWN_TRANSACTION_ENTRY": _invalid("Bundle.entry[{0}] ({1}): nothing of the transaction was done"),
+    "OWN_TRANSACTION_METHOD": Sentence(
+        "error",
+        "not-supported",
+        None,
+        "{0} cannot be part of a transaction: it takes creates, updates, patches, deletes, reads and searches of {1}. Send "
+        "the rest as a batch",
+    ),
+    "OWN_TRANSACTION_TWICE": _invalid("{0} is changed by several entries of the transaction. Change it once"),
 }

@@ -20,6 +20,7 @@ LAYERS = (
     ("model", "dates"),
     ("sentences", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
     ("conceptset",),
+    ("implied",),
     ("catalog",),
     ("resolution",),
     ("membership",),
@@ -36,7 +37,7 @@ LAYERS = (
     ("search", "bundles", "refusals"),
     ("endpoint",),
     ("access", "web", "server", "guests", "service", "serving", "bulk"),
-    ("output",),
+    ("output", "exporting"),
     ("", "cli"),
     ("__main__",),
 )

@@ -94,9 +94,10 @@ class Printer:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Printer:
         terminal = sys.stdout.isatty()
-        colour = terminal and not values["no_color"] and not os.environ.get("NO_COLOR")
+        colour = terminal and not values.get("no_color") and not os.environ.get("NO_COLOR")
         width = shutil.get_terminal_size().columns if terminal else None
-        return cls(values["json_"] or values["format_"] == "json", values["quiet"], colour, width)
+        as_json = bool(values.get("json_")) or values.get("format_") == "json"
+        return cls(as_json, bool(values.get("quiet")), colour, width)
 
     def json(self, value: Any) -> None:
         click.echo(output.as_json(value))

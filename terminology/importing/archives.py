@@ -87,7 +87,7 @@ def files(
         with path.open("rb") as raw:
             start = raw.read(BLOCK)
             raw.seek(0)
-            source = cast("BinaryIO", _Counted(raw, meter))
+            source = cast("BinaryIO", _Counted(raw, path, meter))
             if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
                 yield from _zip(path, source, wanted, limits)
             elif start.startswith(b"\x1f\x8b"):
@@ -109,7 +109,7 @@ def _folder(path: Path, wanted: Callable[[str], bool], limits: Limits, meter: Me
     meter.size += sum(each.stat().st_size for each in chosen)
     for each in chosen:
         with each.open("rb") as raw:
-            source = _buffered(cast("BinaryIO", _Counted(raw, meter)))
+            source = _buffered(cast("BinaryIO", _Counted(raw, path, meter)))
             yield File(each.relative_to(path).as_posix(), source, limits.member, str(path))
 
 
@@ -152,7 +152,7 @@ class _Unpacked:
     """Counts what comes out of an archive, against what went in."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
+        self.path = path
         self._limits = limits
         self.total = 0
         self.packed = 0
@@ -165,9 +165,9 @@ class _Unpacked:
         self.total += number
         limits = self._limits
         if self.total > limits.total:
-            raise _hostile("OWN_ARCHIVE_TOTAL", self._path, limits.total)
+            raise _hostile("OWN_ARCHIVE_TOTAL", self.path, limits.total)
         if self.total > limits.small and self.total > limits.ratio * max(self.packed, 1):
-            raise _hostile("OWN_ARCHIVE_RATIO", self._path, limits.ratio)
+            raise _hostile("OWN_ARCHIVE_RATIO", self.path, limits.ratio)
 
 
 # --- tar ------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _tar(path: Path, source: BinaryIO, wanted: Callable[[str], bool], limits: Li
     reader = _buffered(cast("BinaryIO", _Guarded(source, unpacked, lambda: meter.read - before)))
     told: dict[str, str] = {}
     count = 0
-    while (block := reader.read(BLOCK)) and block.count(0) < BLOCK:
+    while (block := _exactly(reader, BLOCK)).count(0) < BLOCK:
         header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         count += 1
         if count > limits.members:
@@ -196,7 +196,7 @@ def _tar(path: Path, source: BinaryIO, wanted: Callable[[str], bool], limits: Li
             continue
         if header.type not in _TAR_FILE:
             raise _hostile("OWN_ARCHIVE_LINK", path, name)
-        member = _Part(reader, size)
+        member = _Part(reader, path, size)
         if wanted(name):
             yield File(name, _buffered(cast("BinaryIO", member)), limits.member, str(path))
         member.skip()
@@ -243,17 +243,21 @@ def _buffered(stream: BinaryIO) -> BinaryIO:
 
 
 class _Reading(io.RawIOBase):
-    """A stream over another one; subclasses see every byte that passes."""
+    """A stream over another one; subclasses see every byte that passes. Raises Invalid for a broken archive."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, path: Path) -> None:
         super().__init__()
         self._source = source
+        self._path = path
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        content = self._take(len(buffer))
+        try:
+            content = self._take(len(buffer))
+        except _BROKEN as broken:
+            raise Invalid(issue("OWN_ARCHIVE_BROKEN", self._path, broken)) from broken
         buffer[: len(content)] = content
         return len(content)
 
@@ -264,8 +268,8 @@ class _Reading(io.RawIOBase):
 class _Counted(_Reading):
     """The file on disk: how far reading has come."""
 
-    def __init__(self, source: BinaryIO, meter: Meter) -> None:
-        super().__init__(source)
+    def __init__(self, source: BinaryIO, path: Path, meter: Meter) -> None:
+        super().__init__(source, path)
         self._meter = meter
 
     def _take(self, most: int) -> bytes:
@@ -287,7 +291,7 @@ class _Guarded(_Reading):
     """What comes out of an archive."""
 
     def __init__(self, source: BinaryIO, unpacked: _Unpacked, packed: Callable[[], int] | None = None) -> None:
-        super().__init__(source)
+        super().__init__(source, unpacked.path)
         self._unpacked = unpacked
         self._packed = packed
 
@@ -302,8 +306,8 @@ class _Guarded(_Reading):
 class _Part(_Reading):
     """The next so many bytes of a stream."""
 
-    def __init__(self, source: BinaryIO, size: int) -> None:
-        super().__init__(source)
+    def __init__(self, source: BinaryIO, path: Path, size: int) -> None:
+        super().__init__(source, path)
         self._left = size
 
     def _take(self, most: int) -> bytes:

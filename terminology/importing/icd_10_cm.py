@@ -43,6 +43,7 @@ def read(source: Source) -> Iterator[Loaded]:
     version = stated or year_of(source.path.name)
     if version is None:
         raise Invalid(issue("OWN_IMPORT_VERSION", source.path))
+    source.note("OWN_LAYOUT_UNVERIFIED", "icd-10-cm (order file)")
     yield Loaded(_info(version), partial(_ordered, source), source.path.name, LICENCE)
 
 

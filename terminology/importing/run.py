@@ -153,6 +153,7 @@ def head_of(info: CodeSystemInfo) -> Json:
     found: Json = {
         "resourceType": "CodeSystem",
         "id": _identity(canonical.url, canonical.version),
+        "meta": {"security": [{"code": label} for label in sorted(info.labels)]} if info.labels else None,
         "url": canonical.url,
         "version": canonical.version,
         "name": info.name,

@@ -33,7 +33,11 @@ class Dialect:
 
 def lines(file: File, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a text file without their ends; a byte order mark is left out, UTF-16 is known by its own."""
-    return (line.rstrip("\r\n") for line in _text(file, encoding))
+    try:
+        for line in _text(file, encoding):
+            yield line.rstrip("\r\n")
+    except UnicodeError as wrong:
+        raise Invalid(issue("OWN_IMPORT_UNREADABLE", file.name, f"text ({encoding})", wrong)) from wrong
 
 
 def rows(source: Source, file: File, dialect: Dialect, needed: Sequence[str] = ()) -> Iterator[tuple[str, Row]]:
@@ -57,7 +61,7 @@ def rows(source: Source, file: File, dialect: Dialect, needed: Sequence[str] = (
                 source.refuse(f"{file.name} line {reader.line_num}", "OWN_ROW_COLUMNS", len(row), width)
                 continue
             yield f"{file.name} line {reader.line_num}", dict(zip(header, row, strict=False))
-    except (UnicodeDecodeError, csv.Error) as wrong:
+    except (UnicodeError, csv.Error) as wrong:
         raise Invalid(
             issue("OWN_IMPORT_UNREADABLE", file.name, source.format, f"line {reader.line_num + 1}: {wrong}")
         ) from wrong
