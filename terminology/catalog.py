@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from terminology import dates, versions
+from terminology import dates, implied, versions
+from terminology.implied import Implicit
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
@@ -26,6 +27,7 @@ from terminology.model import (
 from terminology.versions import VersionPolicy
 
 Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
+Expressing = Callable[[CodeSystemProvider], CodeSystemProvider]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +42,10 @@ class Catalog:
     resources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     heads: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """For resources that are read when asked for: what is known before (``shelves``)."""
+    implicit: tuple[Implicit, ...] = ()
+    """The value sets that computed code systems define by the form of a url."""
+    expressions: Mapping[str, Expressing] = field(default_factory=dict)
+    """By url, what puts codes of a code system together."""
     below: Catalog | None = None
     _of: Mapping[str, tuple[Supplement, ...]] = field(init=False, repr=False, default_factory=dict)
     """The supplements of this layer by the url of what they supplement."""
@@ -84,14 +90,22 @@ class Catalog:
         ]
         return max(fitting, key=_rank, default=None)
 
+    def expressed(self, provider: CodeSystemProvider) -> CodeSystemProvider:
+        """The code system with the expressions over its codes, where a grammar for these is known."""
+        url = provider.info.canonical.url
+        over = next((layer.expressions[url] for layer in self.layers() if url in layer.expressions), None)
+        return over(provider) if over else provider
+
     def versions_of(self, url: str) -> list[str]:
         """The versions of a code system that can answer, in order."""
         held = {p.info.canonical.version for p in self.editions(url) if p.info.answers}
         return sorted((version for version in held if version), key=versions.order)
 
     def owner(self, provider: CodeSystemProvider) -> int:
-        """How deep the layer lies that a provider came from: 0 is the top; -1 when it is of none."""
+        """How deep the layer lies that a provider came from, or the one it decorates: 0 is the top; -1: of none."""
         url = provider.info.canonical.url
+        while inner := getattr(provider, "base", None):
+            provider = inner
         for depth, layer in enumerate(self.layers()):
             if provider in layer.code_systems.get(url, ()):
                 return depth
@@ -100,13 +114,14 @@ class Catalog:
     # --- the others ---------------------------------------------------------------------------------------
 
     def value_set(self, url: str, version: str | None = None) -> ValueSet | None:
-        """The highest version of a value set that ``version`` names."""
+        """The highest version of a value set that ``version`` names; without a resource what the url implies."""
         seen: dict[str | None, ValueSet] = {}
         for layer in self.layers():
             for held in layer.value_sets.get(url, ()):
                 seen.setdefault(held.info.canonical.version, held)
         fitting = [v for v in seen.values() if versions.matches(version, v.info.canonical.version)]
-        return max(fitting, key=lambda v: versions.order(v.info.canonical.version), default=None)
+        best = max(fitting, key=lambda v: versions.order(v.info.canonical.version), default=None)
+        return best if best or seen else implied.value_set(url, version, tuple(self.layers()))
 
     def concept_map(self, url: str, version: str | None = None) -> ConceptMap | None:
         """The highest version of a map that ``version`` names."""
@@ -225,7 +240,8 @@ class Scope:
 
     def supplemented(self, provider: CodeSystemProvider) -> CodeSystemProvider:
         applying = self.applying(provider)
-        return self.decorate(provider, applying) if applying and self.decorate else provider
+        expressed = self.catalog.expressed(provider)
+        return self.decorate(expressed, applying) if applying and self.decorate else expressed
 
     def applying(self, provider: CodeSystemProvider) -> tuple[Supplement, ...]:
         """The supplements that apply to a code system: named ones, language packs, the operator's defaults.

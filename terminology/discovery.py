@@ -2,8 +2,8 @@
 
 The only place where concrete things meet. Installed packages offer content through the entry points
 ``terminology.codesystems``, ``terminology.valuesets`` and ``terminology.conceptmaps``: a function that returns paths,
-resources (R5 form), providers, or shelves for what is too much to be read at start. Our own folders come in by the
-same doors. Shelves lie below everything else, what was loaded into ``data_dir`` above.
+resources (R5 form), providers, grammars, or shelves for what is too much to be read at start. Our own folders come in
+by the same doors. Shelves lie below everything else, what was loaded into ``data_dir`` above.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 from terminology import resources, shelves
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, Refusal, issue
-from terminology.model import CodeSystemProvider, FhirVersion, Json
+from terminology.model import CodeSystemProvider, Expressions, FhirVersion, Grammar, Json
+from terminology.providers.computed import Computed
 from terminology.providers.file import FileProvider
 from terminology.settings import Settings
 from terminology.shelves import Shelf
@@ -29,7 +30,7 @@ from terminology.storage.library import Entry, Library
 from terminology.wire import json_text
 
 GROUPS = ("terminology.codesystems", "terminology.valuesets", "terminology.conceptmaps")
-Content = Json | Path | str | CodeSystemProvider | Shelf
+Content = Json | Path | str | CodeSystemProvider | Grammar | Expressions | Shelf
 
 CHECKED_EVERY = 1.0
 """Seconds between two looks at the folder of loaded content."""
@@ -65,6 +66,7 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
     providers: dict[str, tuple[CodeSystemProvider, ...]] = {}
     plain: list[Json] = []
     held: list[Shelf] = []
+    rules: list[Grammar | Expressions] = []
     for entry in content:
         if isinstance(entry, dict):
             plain.append(entry)
@@ -72,12 +74,22 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
             plain.extend(read(Path(entry)))
         elif isinstance(entry, Shelf):
             held.append(entry)
+        elif isinstance(entry, Expressions):
+            rules.append(entry)
         else:
-            url = entry.info.canonical.url
-            providers[url] = (*providers.get(url, ()), entry)
+            if isinstance(entry, Grammar):
+                rules.append(entry)
+            provider = Computed(entry) if isinstance(entry, Grammar) else entry
+            url = provider.info.canonical.url
+            providers[url] = (*providers.get(url, ()), provider)
     made = resources.layer(plain)
     joined = {url: (*made.code_systems.get(url, ()), *more) for url, more in providers.items()}
-    made = replace(made, code_systems={**made.code_systems, **joined})
+    made = replace(
+        made,
+        code_systems={**made.code_systems, **joined},
+        implicit=tuple(each.implicit for each in rules),
+        expressions={each.system: each.over for each in rules if isinstance(each, Expressions)},
+    )
     visible = [shelf for shelf in held if shelf.fhir in (None, fhir)]
     return made.over(shelves.layer(visible)) if visible else made
 
@@ -149,7 +161,7 @@ def loaded(library: Library) -> Catalog:
         try:
             if entry.compiled:
                 systems[entry.url] = (*systems.get(entry.url, ()), FileProvider.open(library.path(entry)))
-                heads[entry.id] = {**entry.head, "meta": {"tag": [SUBSETTED]}}
+                heads[entry.id] = {**entry.head, "meta": {**entry.head.get("meta", {}), "tag": [SUBSETTED]}}
             elif entry.kind in shelves.KINDS and entry.head.get("content") != "supplement":
                 later.append(entry)
             else:

@@ -29,6 +29,7 @@ from terminology.model import (
     Listed,
     Query,
     Select,
+    Selection,
     Tree,
     Union,
     ValueSet,
@@ -183,6 +184,11 @@ class _Listing:
         active = self.scope.active_only or self.value_set.inactive is False
         return replace(select.query, text=text, active_only=active)
 
+    def note_open(self, provider: CodeSystemProvider, selection: Selection) -> None:
+        """What the code system says that its answer leaves out."""
+        for said in selection.issues:
+            self.trail.open.setdefault(str(provider.info.canonical), said)
+
     def select(self, select: Select) -> Iterator[Member]:
         provider = self.provider(select)
         info = provider.info
@@ -192,7 +198,9 @@ class _Listing:
         query = self.query(select)
         language, versioned = self.value_set.info.language, self.overload.several
         cap = info.expansion_cap
-        for count, concept in enumerate(provider.select(query)):
+        selection = provider.select(query)
+        self.note_open(provider, selection)
+        for count, concept in enumerate(selection):
             if cap is not None and count >= cap:
                 self.trail.open.setdefault(str(info.canonical), issue("OWN_UNCLOSED_FRAGMENT", info.canonical.url))
                 return
@@ -278,8 +286,9 @@ def pushed_down(
         return None
     listing.provider(part)
     asked = replace(query, offset=offset or 0, limit=count)
-    language = value_set.info.language
-    nodes = (Node(Member(provider, concept, None, language, versioned=False)) for concept in provider.select(asked))
+    selection, language = provider.select(asked), value_set.info.language
+    listing.note_open(provider, selection)
+    nodes = (Node(Member(provider, concept, None, language, versioned=False)) for concept in selection)
     return Page(tuple(nodes), total)
 
 

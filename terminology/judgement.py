@@ -135,6 +135,8 @@ def _display_issues(judged: Judged, candidates: Sequence[Designation], scope: Sc
     verdict = judge(display, candidates, scope.languages, provider.info.language)
     if verdict.verdict == "right":
         return []
+    if not provider.info.displays_defined:
+        return [issue("OWN_DISPLAY_NOT_DEFINED", display, provider.info.canonical.url, at="display")]
     if not provider.info.displays_held:
         return [issue("OWN_DISPLAY_NOT_CHECKED", display, provider.info.canonical.url, at="display")]
     return [_display_issue(verdict, judged.coding, candidates, scope.languages, rules)]

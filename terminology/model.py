@@ -6,7 +6,7 @@ modules above this one; nothing here imports another module of the project.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -212,8 +212,8 @@ class PropertyDefinition:
 class CodeSystemInfo:
     """What is known about a code system without looking at a concept.
 
-    ``displays_held`` is false where the resource says that the owner's displays are not held here: a display is
-    then never judged. ``subsumption`` is ``none`` where the resource states that none is defined, ``known`` where
+    ``displays_held`` is false where the resource says that the owner's displays are not held here, and
+    ``displays_defined`` where the code system has none: a display is then never judged. ``subsumption`` is ``none`` where the resource states that none is defined, ``known`` where
     there is a hierarchy that means it, else ``unsaid``. ``effective_from`` and ``effective_to`` bound the days on which
     this version is the one in force (``CodeSystem.effectivePeriod``). ``expansion_cap`` bounds what an expansion may
     list.
@@ -237,6 +237,7 @@ class CodeSystemInfo:
     supplements: Canonical | None = None
     language_pack: bool = False
     displays_held: bool = True
+    displays_defined: bool = True
     subsumption: Literal["known", "none", "unsaid"] = "unsaid"
     enumerable: bool = True
     effective_from: str | None = None
@@ -290,6 +291,31 @@ class Counted(Protocol):
     """Optional capability of a provider: the size of an answer without reading it."""
 
     def count(self, query: Query) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grammar:
+    """A code system whose codes are made by rules, so that there is no list of them (``info.enumerable`` is false).
+
+    ``find`` computes the concept of every code that keeps the rules, and a Miss that says why of any other.
+    ``meant`` restates a filter in terms of what ``find`` gives; None: not understood. ``implicit`` is the compose of
+    a value set that the system defines by the form of a url; None: it is none of these.
+    """
+
+    info: CodeSystemInfo
+    find: Callable[[str], Concept | Miss]
+    meant: Callable[[Filter], Filter | None] = lambda stated: stated
+    implicit: Callable[[str], Json | None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expressions:
+    """Codes that are put together from those of a listed code system: ``over`` adds them to whichever edition of
+    ``system`` is loaded."""
+
+    system: str
+    over: Callable[[CodeSystemProvider], CodeSystemProvider]
+    implicit: Callable[[str], Json | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

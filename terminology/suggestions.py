@@ -12,12 +12,12 @@ from itertools import islice
 from terminology.catalog import Scope
 from terminology.conceptset import Overload
 from terminology.expansion import Trail, members
-from terminology.issues import Refusal
+from terminology.issues import Refusal, text
 from terminology.languages import best, names
-from terminology.model import CodeSystemProvider, Coding, Concept, ValueSet
+from terminology.model import CodeSystemProvider, Coding, Concept, Miss, ValueSet
 
 Suggestion = tuple[str, Coding | None]
-_EXPRESSION = re.compile(r"(?P<base>[^:\s]+)(?P<mark>[:-])(?P<rest>[0-9A-Za-z]{2}(?:[,:-][0-9A-Za-z]{2})*)")
+_EXPRESSION = re.compile(r"(?P<base>[^:\s]+?)(?P<mark>[:-])(?P<rest>[0-9A-Za-z]{2}(?:[,:-][0-9A-Za-z]{2})*)")
 FEW = 5
 
 
@@ -48,6 +48,9 @@ def unknown_code(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> 
     system = provider.info.canonical
     for meant, why in _respelled(coding.code or "", provider):
         return why, Coding(system.url, meant, coding.version)
+    missed = provider.find(coding.code or "")
+    if isinstance(missed, Miss) and missed.issues:
+        return "; ".join(text(reason, scope.reader.primary) for reason in missed.issues) + ".", None
     return _elsewhere(coding, provider, scope) or _standing(provider)
 
 
@@ -63,8 +66,8 @@ def _respelled(code: str, provider: CodeSystemProvider) -> Iterator[tuple[str, s
     expression = _EXPRESSION.fullmatch(tight)
     if expression and isinstance(provider.find(expression["base"]), Concept):
         base, rest = expression["base"], expression["rest"]
-        if expression["mark"] == "-":
-            meant = f"{base}:{rest}"
+        meant = f"{base}:{re.sub('[,-]', ':', rest)}"
+        if meant != code:
             yield meant, f"'{code}' is no code. Modifiers follow the code after a colon: '{meant}'."
 
 
@@ -72,6 +75,9 @@ def expression_note(code: str, provider: CodeSystemProvider) -> str | None:
     """For an expression such as ``38232:52``: a known code with modifiers, which is not judged here."""
     found = _EXPRESSION.fullmatch(code)
     if not found or found["mark"] != ":" or not isinstance(provider.find(found["base"]), Concept):
+        return None
+    missed = provider.find(code)
+    if isinstance(missed, Miss) and missed.issues:
         return None
     return (
         f"'{code}' is an expression: the known code '{found['base']}' with the modifier '{found['rest']}'. "

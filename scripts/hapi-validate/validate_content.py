@@ -68,7 +68,8 @@ def published() -> Iterator[dict[str, Any]]:
 
     for package in (codesystems, valuesets, conceptmaps):
         for each in package.published():
-            yield each if isinstance(each, dict) else json.loads(each.read_text(encoding="utf-8"))
+            if isinstance(each, (dict, Path)):
+                yield each if isinstance(each, dict) else json.loads(each.read_text(encoding="utf-8"))
 
 
 def judge(lines: Iterable[str]) -> int:

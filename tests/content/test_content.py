@@ -31,7 +31,8 @@ YEARS = [str(year) for year in range(2011, 2027)]
 
 def resources() -> list[dict[str, Any]]:
     packages = (codesystems, valuesets, conceptmaps)
-    return [as_resource(each) for package in packages for each in package.published()]
+    held = [each for package in packages for each in package.published()]
+    return [as_resource(each) for each in held if isinstance(each, (dict, Path))]
 
 
 def as_resource(published: Path | dict[str, Any]) -> dict[str, Any]:
