@@ -26,6 +26,7 @@ from pathlib import Path
 
 from terminology.model import Coding, Issue
 from terminology.sentences import CHANGING, GRAMMARS, LOADING, Sentence
+from terminology.transfers import TRANSFERS
 
 _E, _W, _I = "error", "warning", "information"
 
@@ -486,6 +487,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "Something went wrong inside the server. Report the request id {0} to its operator",
     ),
     **LOADING,
+    **TRANSFERS,
     **CHANGING,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""

@@ -18,7 +18,7 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 # A module of a later layer may import any of an earlier one, and its neighbours as long as no circle arises.
 LAYERS = (
     ("model", "dates"),
-    ("sentences", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
+    ("sentences", "transfers", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
     ("conceptset",),
     ("implied",),
     ("catalog",),
@@ -47,6 +47,7 @@ SIDE = {
     "providers": {"model", "dates", "issues", "languages", "patterns", "storage"},
     "storage": {"model", "dates", "issues", "patterns"},
     "importing": {"model", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
+    "backup": {"model", "issues", "importing", "storage", "wire"},
     "discovery": {"*"},
 }
 MAY_IMPORT_SIDE = {
@@ -54,6 +55,7 @@ MAY_IMPORT_SIDE = {
     "storage": {
         "providers",
         "importing",
+        "backup",
         "discovery",
         "request",
         "layers",
@@ -66,7 +68,8 @@ MAY_IMPORT_SIDE = {
         "bulk",
         "cli",
     },
-    "importing": {"discovery", "cli"},
+    "importing": {"discovery", "backup", "cli"},
+    "backup": {"cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
 }
 

@@ -49,16 +49,17 @@ class Kept:
 
 @dataclass(slots=True)
 class Refusals:
-    """The rows that were left out, grouped by reason, each with the first few places."""
+    """The rows that were left out, grouped by reason, each with the first few places (``most`` of them)."""
 
     counts: dict[str, int] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
+    most: int = PLACES
 
     def add(self, place: str, reason: Issue) -> None:
         name = reason.message_id
         self.counts[name] = self.counts.get(name, 0) + 1
         listed = self.places.setdefault(name, [])
-        if len(listed) < PLACES:
+        if len(listed) < self.most:
             listed.append(f"{place}: {text(reason)}")
 
     @property

@@ -4,6 +4,7 @@
     <data_dir>/codesystems/*.codesystem
     <data_dir>/resources/*.json       R5 form
     <data_dir>/.import-*/             an import under way
+    <data_dir>/.restore.json          a restore that is decided and not finished (``storage.restoring``)
 
 An import writes its files aside, then, under a lock, moves them in and replaces the index: one rename makes all of it
 visible at once. Killed before, nothing happened; what it left is removed by the next one.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -24,11 +26,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from terminology.issues import Invalid, issue
+from terminology.issues import Invalid, Refusal, issue
 from terminology.model import Canonical, Json
 from terminology.storage.code_system_file import SUFFIX
 
+log = logging.getLogger(__name__)
+
 INDEX = "index.json"
+RESTORING = ".restore.json"
 FORMAT = 1
 GRACE = 2.0
 """Seconds for which a file that was replaced is kept: a server looks for a new index once a second."""
@@ -82,6 +87,7 @@ class Library:
 
     def stamp(self) -> tuple[int, int, int] | None:
         """Changes when the index does; None where there is none."""
+        self._settle()
         try:
             found = (self.folder / INDEX).stat()
         except OSError:
@@ -90,6 +96,7 @@ class Library:
 
     def entries(self) -> tuple[Entry, ...]:
         """What is loaded; raises Invalid for an index that cannot be read."""
+        self._settle()
         try:
             held = json.loads((self.folder / INDEX).read_bytes())
         except FileNotFoundError:
@@ -115,7 +122,7 @@ class Library:
         self.folder.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=".import-", dir=self.folder))
         try:
-            with _locked(place / "lock"):
+            with locked(place / "lock"):
                 yield Stage(self, place)
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -123,7 +130,7 @@ class Library:
     def remove(self, gone: Iterable[Entry]) -> None:
         """Takes entries away, at once; their files go after the grace time."""
         keys = {entry.key for entry in gone}
-        with _locked(self.folder / ".lock"):
+        with self._alone():
             held = self.entries()
             left = [entry for entry in held if entry.key not in keys]
             self._write(left)
@@ -131,7 +138,7 @@ class Library:
 
     def publish(self, staged: Iterable[tuple[Path, Entry]]) -> Change:
         """Moves files in and replaces the index."""
-        with _locked(self.folder / ".lock"):
+        with self._alone():
             held = {entry.key: entry for entry in self.entries()}
             new: list[Entry] = []
             replaced: list[Entry] = []
@@ -148,22 +155,67 @@ class Library:
                 held[entry.key] = entry
             if new or replaced:
                 for folder in {self.path(entry).parent for entry in (*new, *replaced)}:
-                    _sync(folder)
+                    sync(folder)
                 self._write(list(held.values()))
             self._sweep(held.values(), waiting=bool(replaced))
         return Change(tuple(new), tuple(replaced), tuple(unchanged))
 
+    @contextmanager
+    def frozen(self) -> Iterator[tuple[tuple[Entry, ...], Path]]:
+        """What is loaded at this moment, and a folder with links to its files that imports do not take away."""
+        with self.staging() as stage:
+            with self._alone():
+                entries = self.entries()
+                for name in dict.fromkeys(entry.file for entry in entries):
+                    linked = stage.folder / name
+                    linked.parent.mkdir(exist_ok=True)
+                    try:
+                        os.link(self.folder / name, linked)
+                    except FileNotFoundError:
+                        raise Invalid(issue("OWN_LIBRARY_UNREADABLE", self.folder, f"{name} is missing")) from None
+                    except OSError:  # a file system without links
+                        shutil.copyfile(self.folder / name, linked)
+            yield entries, stage.folder
+
+    def sweep(self) -> None:
+        """Removes the files that the index does not name, after the grace time; the caller holds the lock."""
+        self._sweep(self.entries(), waiting=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The lock of those who write; a restore that was decided is finished first."""
+        with locked(self.folder / ".lock"):
+            if (self.folder / RESTORING).exists():
+                from terminology.storage import restoring  # noqa: PLC0415  hardly ever
+
+                restoring.finish(self.folder)
+            yield
+
+    def _settle(self) -> None:
+        """Finishes a restore that was decided, unless somebody is at it."""
+        if not (self.folder / RESTORING).exists():
+            return
+        from terminology.storage import restoring  # noqa: PLC0415  hardly ever
+
+        try:
+            with locked(self.folder / ".lock", wait=False):
+                restoring.finish(self.folder)
+        except BlockingIOError:
+            return
+        except (OSError, Refusal):
+            log.exception("The restore of %s cannot be finished; run `terminology restore` again", self.folder)
+
     def _write(self, entries: list[Entry]) -> None:
         ordered = sorted(entries, key=lambda entry: (entry.kind, entry.url, entry.version or ""))
         text = json.dumps({"format": FORMAT, "entries": [asdict(entry) for entry in ordered]}, indent=1)
-        _written(self.folder / INDEX, text.encode())
+        written(self.folder / INDEX, text.encode())
 
     def _sweep(self, entries: Iterable[Entry], *, waiting: bool) -> None:
         """Removes what nothing names: replaced files, and what killed imports left."""
         named = {entry.file for entry in entries}
         found = [*self.folder.glob(f"codesystems/*{SUFFIX}"), *self.folder.glob("resources/*.json")]
         stale = [each for each in found if each.relative_to(self.folder).as_posix() not in named]
-        if waiting:
+        if waiting and stale:
             time.sleep(GRACE)
         for each in stale:
             each.unlink(missing_ok=True)
@@ -215,7 +267,7 @@ def _slug(entry: Entry) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)[:80]
 
 
-def _written(path: Path, content: bytes) -> None:
+def written(path: Path, content: bytes) -> None:
     """Writes a file that is either there in full or not at all, also after power was lost."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("wb") as stream:
@@ -223,10 +275,11 @@ def _written(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Puts the names in a folder on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -235,11 +288,11 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with the process, however that ends."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Holds a lock that ends with the process, however that ends. Raises BlockingIOError where it need not wait."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

@@ -1,0 +1,1 @@
+"""Backups: everything that is state, in one file, and the way back."""
