@@ -41,13 +41,20 @@ LOADING: Mapping[str, Sentence] = {
     "OWN_INSTALL_FILE": Sentence(
         "error", "not-found", None, "'{0}' is in {1} ({2}), which is no Python package. Run: {3}, then add --from FILE"
     ),
-    "OWN_INSTALL_NOT_IN": Sentence("error", "not-found", None, "{0} holds nothing of {1}. `terminology install --list` "
-                                   "names the package of each content"),
+    "OWN_INSTALL_NOT_IN": Sentence(
+        "error",
+        "not-found",
+        None,
+        "{0} holds nothing of {1}. `terminology install --list` names the package of each content",
+    ),
     "OWN_INSTALL_OFF": Sentence(
         "error", "not-found", None, "'{0}' comes with the server, which is told to leave it out. Turn on {1}"
     ),
     "OWN_INSTALL_NOTHING": Sentence(
         "error", "not-found", None, "No package with content is installed. Run: {0}, or name a file with --from"
+    ),
+    "OWN_INSTALL_TWICE": Sentence(
+        "warning", "duplicate", None, "The source defines {0} resources twice, for example {1}; the later one counts"
     ),
     "OWN_INSTALL_PART": Sentence(
         "warning", "incomplete", None, "{0} is a fragment: {1}. A code that is not in it cannot be judged"
@@ -112,7 +119,10 @@ CHANGING: Mapping[str, Sentence] = {
     "OWN_WRONG_ID": _invalid("The id in the body is {0}, but the address says {1}. Write {1} into both"),
     "OWN_RESOURCE_RULE": Sentence("error", "invariant", None, "{0}: {1}"),
     "OWN_CANONICAL_TAKEN": Sentence(
-        "error", "duplicate", None, "The {0} '{1}' is there already, with the id {2}. Update that one, or send another version"
+        "error",
+        "duplicate",
+        None,
+        "The {0} '{1}' is there already, with the id {2}. Update that one, or send another version",
     ),
     "OWN_SEVERAL_MATCH": Sentence(
         "error", "multiple-matches", None, "Several {0} resources match {1}. Name one of them more closely"
@@ -121,15 +131,18 @@ CHANGING: Mapping[str, Sentence] = {
         "error",
         "forbidden",
         None,
-        "The {0} '{1}' is published by the operator, not stored: it cannot be patched or deleted. Put a version of your "
-        "own over it with PUT",
+        "The {0} '{1}' is published by the operator, not stored: it cannot be patched or deleted. Put a version of "
+        "your own over it with PUT",
     ),
     "OWN_GONE": Sentence("error", "deleted", None, "The {0} '{1}' was deleted with version {2}. Its history is kept"),
     "OWN_UNKNOWN_VERSION": Sentence("error", "not-found", None, "The {0} '{1}' has no version {2}"),
     "OWN_PATCH_FAILED": _invalid("The JSON Patch cannot be applied: {0}"),
     "OWN_MALFORMED_TAG": _invalid("If-Match is '{0}'. Write the ETag that a read gave, such as W/\"3\""),
     "OWN_VERSION_CONFLICT": Sentence(
-        "error", "conflict", None, "The {0} '{1}' has {2}, but the request wants {3}. Read it again, then send the change"
+        "error",
+        "conflict",
+        None,
+        "The {0} '{1}' has {2}, but the request wants {3}. Read it again, then send the change",
     ),
     "OWN_CHANGED": Sentence("information", "informational", None, "The resource was {0}"),
     "OWN_TRANSACTION_ENTRY": _invalid("Bundle.entry[{0}] ({1}): nothing of the transaction was done"),
@@ -137,8 +150,8 @@ CHANGING: Mapping[str, Sentence] = {
         "error",
         "not-supported",
         None,
-        "{0} cannot be part of a transaction: it takes creates, updates, patches, deletes, reads and searches of {1}. Send "
-        "the rest as a batch",
+        "{0} cannot be part of a transaction: it takes creates, updates, patches, deletes, reads and searches of {1}. "
+        "Send the rest as a batch",
     ),
     "OWN_TRANSACTION_TWICE": _invalid("{0} is changed by several entries of the transaction. Change it once"),
 }

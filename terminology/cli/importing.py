@@ -80,12 +80,20 @@ def _import(form: Format, /, path: Path, *, dry_run: bool, **values: Any) -> int
     printer = options.Printer.of(values)
     stated = {each.name: values[_key(each)] for each in form.options}
     source = Source(path, form.name, stated)
-    display = _Display(printer)
+    display = Display(printer)
     try:
         report = load(form, source, library(values), dry_run=dry_run, show=display.show)
     finally:
         display.end()
-        _refusals(source, printer)
+        refusals(source, printer)
+    return told(report, source, printer, dry_run=dry_run)
+
+
+# --- what is told ---------------------------------------------------------------------------------------------
+
+
+def told(report: Report, source: Source, printer: options.Printer, *, dry_run: bool) -> int:
+    """Says what an import did; returns the exit code."""
     for note in report.notes:
         printer.note(f"note: {note}")
     if printer.as_json:
@@ -95,10 +103,8 @@ def _import(form: Format, /, path: Path, *, dry_run: bool, **values: Any) -> int
     return FINDINGS if report.refused else RIGHT
 
 
-# --- what is told ---------------------------------------------------------------------------------------------
-
-
-def _refusals(source: Source, printer: options.Printer) -> None:
+def refusals(source: Source, printer: options.Printer) -> None:
+    """Says what was left out, by reason."""
     held = source.refusals
     for name, number in held.counts.items():
         listed = held.places[name]
@@ -109,7 +115,7 @@ def _refusals(source: Source, printer: options.Printer) -> None:
 
 
 def _tell(report: Report, printer: options.Printer, *, dry_run: bool) -> None:
-    done = _done(report)
+    done = done_to(report)
     rows = [
         {
             "kind": entry.kind,
@@ -122,11 +128,11 @@ def _tell(report: Report, printer: options.Printer, *, dry_run: bool) -> None:
         for entry in report.entries
     ]
     if len(rows) > 20:
-        rows = _summed(rows)
+        rows = summed(rows)
     printer.tables([output.table({key: output.shown(value) for key, value in row.items()} for row in rows)])
 
 
-def _summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each kind and result, where there are many."""
     sums: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
@@ -140,14 +146,15 @@ def _summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(sums.values())
 
 
-def _done(report: Report) -> dict[tuple[str, str, str | None], str]:
+def done_to(report: Report) -> dict[tuple[str, str, str | None], str]:
+    """By key, what happened to an entry: new, replaced or unchanged."""
     change = report.change
     named = (("new", change.new), ("replaced", change.replaced), ("unchanged", change.unchanged))
     return {entry.key: word for word, entries in named for entry in entries}
 
 
 def _as_json(report: Report, source: Source, *, dry_run: bool) -> dict[str, Any]:
-    done = _done(report)
+    done = done_to(report)
     return {
         "dryRun": dry_run,
         "concepts": report.concepts,
@@ -184,7 +191,7 @@ def described(entry: Entry) -> dict[str, Any]:
 # --- progress -------------------------------------------------------------------------------------------------
 
 
-class _Display:
+class Display:
     """A bar on a terminal, else a line every ten seconds; always on standard error."""
 
     def __init__(self, printer: options.Printer, clock: Callable[[], float] = time.monotonic) -> None:

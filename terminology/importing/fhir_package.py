@@ -14,6 +14,7 @@ from typing import Any
 
 from terminology.importing.fhir import FHIR, items, version_of
 from terminology.importing.format import Format, Kept, Loaded, Source
+from terminology.issues import Invalid
 from terminology.model import FhirVersion, Json
 from terminology.wire import json_text
 from terminology.wire.malformed import Malformed
@@ -46,6 +47,14 @@ def read(source: Source) -> Iterator[Loaded | Kept]:
         raise source.empty("package/package.json in a .tgz or folder")
     for package in packages:
         yield from _resources(replace(source, path=package.path), package)
+
+
+def names(source: Source) -> tuple[str, ...]:
+    """The names of the packages at a path; none where it holds no package."""
+    try:
+        return tuple(package.name for package in _packages(source))
+    except Invalid:
+        return ()
 
 
 def in_order(packages: list[Package]) -> list[Package]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -126,6 +127,7 @@ def _size(resource: Json) -> int | None:
 
 
 def _entry(form: Format, head: Json, source: str) -> Entry:
+    head = json.loads(json_text.write(head))  # the index is plain JSON, and compared with what it held before
     url = head.get("url") or head.get("id") or ""
     return Entry(
         kind=head["resourceType"],
