@@ -16,12 +16,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
+from itertools import islice
 
-from terminology import bundles, search
+from terminology import bundles, changes, search
 from terminology.capabilities import Statements
 from terminology.catalog import Catalog
 from terminology.definitions import definition
-from terminology.exchange import Answer, Asked, Service, WrongMethod, threshold
+from terminology.exchange import Answer, Asked, Pairs, Service, WrongMethod, threshold
+from terminology.interactions import Interactions
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Issue, Json
@@ -30,6 +32,7 @@ from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
 from terminology.refusals import headers, status
 from terminology.request import Exchange
+from terminology.stored import read
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.r4 import answer_to_r4, from_r4, to_r4
@@ -53,6 +56,7 @@ class Endpoint:
         self.operations = tuple(each for each in on if each.levels.get(fhir))
         self.definitions = tuple(definition(each, fhir) for each in self.operations)
         self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS, self._out)
+        self.interactions = Interactions(service, fhir, self._matching, self._found)
         self.routes = self._routes()
         self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
@@ -68,6 +72,9 @@ class Endpoint:
             routes[kind] = {"GET": partial(self._search, kind)}
             routes[f"{kind}/_search"] = {"POST": partial(self._search, kind)}
             routes[f"{kind}/{_ID}"] = {"GET": partial(self._read, kind)}
+        if self.interactions.kept:
+            for kind in changes.KINDS:
+                self._keep(routes, kind)
         for operation in self.operations:
             for level in operation.levels[self.fhir]:
                 handler = partial(self._operate, operation, level)
@@ -75,14 +82,27 @@ class Endpoint:
                 routes[_address(operation, level)] = dict.fromkeys(methods, handler)
         return routes
 
+    def _keep(self, routes: dict[str, dict[str, Handler]], kind: str) -> None:
+        """The routes of a type that is stored."""
+        held = self.interactions
+        routes[f"{kind}/_history"] = {"GET": partial(held.history, kind)}
+        routes[f"{kind}/{_ID}/_history"] = {"GET": partial(held.history, kind)}
+        routes[f"{kind}/{_ID}/_history/{_ID}"] = {"GET": partial(held.vread, kind)}
+        if held.writable:
+            change = partial(held.change, kind)
+            routes[kind]["POST"] = change
+            routes[f"{kind}/{_ID}"].update(dict.fromkeys(_CHANGES, change))
+
     def _find(self, asked: Asked) -> tuple[Handler, str]:
         """The handler of a request and the id in its address; raises NotFound and WrongMethod."""
         path, identity = asked.path, ""
         route = self.routes.get(path)
         if route is None or _ID in path:
             parts = path.split("/")
-            if 2 <= len(parts) <= 3 and _IDENTITY.fullmatch(parts[1]):
+            if 2 <= len(parts) <= 4 and _IDENTITY.fullmatch(parts[1]):
                 identity, parts[1] = parts[1], _ID
+                if len(parts) == 4 and parts[2] == "_history" and _IDENTITY.fullmatch(parts[3]):
+                    identity, parts[3] = f"{identity}/{parts[3]}", _ID
                 route = self.routes.get("/".join(parts))
         if route is None or (_ID in path):
             raise NotFound(issue("OWN_UNKNOWN_ROUTE", _shown(asked), self._hint(path)))
@@ -206,25 +226,60 @@ class Endpoint:
         wanted = search.understood(
             kind, given, strict=asked.strict, count=settings.search_count, limit=settings.search_limit
         )
-        held, whole = self._resources(kind), partial(self._whole, kind)
-        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, whole))
+        held, show = self._resources(kind), partial(self._shown, kind)
+        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, show))
 
-    def _whole(self, kind: str, head: Json) -> Json:
-        return self.service.catalog(self.fhir).find_resource(kind, head["id"]) or head
+    def _shown(self, kind: str, head: Json, view: search.View) -> Json:
+        """What a View shows of the resource of a head, in the form of the endpoint."""
+        identity = head["id"]
+        if self.service.stored.find(kind, identity):
+            version = self.service.stored.opened().read(kind, identity)
+            if version is not None and not version.deleted:
+                native = self.interactions.changes.native(version)
+                return native if view.whole else search.cut(read(version), view, self._out)
+        whole = self.service.catalog(self.fhir).find_resource(kind, identity) or head
+        return search.cut(whole, view, self._out)
 
     def _read(self, kind: str, asked: Asked, identity: str) -> Answer:
-        found = self.service.catalog(self.fhir).find_resource(kind, identity)
-        if found is None and kind == "OperationDefinition":
-            found = next((each for each in self.definitions if each["id"] == identity), None)
-        if found is None:
+        found = self._held(kind, identity)
+        version = self.interactions.current(kind, identity, published=found is not None)
+        if found is None and version is None:
             raise NotFound(issue("OWN_UNKNOWN_RESOURCE", kind, identity))
         reasons: list[Issue] = []
         shown = search.view(asked.query, reasons)
         if reasons:
             raise Invalid(*reasons)
+        if version is not None:
+            native = self.interactions.changes.native(version)
+            return _tagged(
+                asked,
+                native if shown.whole else search.cut(read(version), shown, self._out),
+                str(version.number) if shown.whole else None,
+                version.instant,
+            )
+        assert found is not None
         meta = found.get("meta", {})
         named = meta.get("versionId") if shown.whole else None
         return _tagged(asked, search.cut(found, shown, self._out), named, meta.get("lastUpdated"))
+
+    def _held(self, kind: str, identity: str) -> Json | None:
+        """The resource of the catalog, in R5 form."""
+        found = self.service.catalog(self.fhir).find_resource(kind, identity)
+        if found is None and kind == "OperationDefinition":
+            found = next((each for each in self.definitions if each["id"] == identity), None)
+        return found
+
+    def _found(self, kind: str, identity: str) -> Json | None:
+        """The resource of the catalog, in the form of the endpoint."""
+        found = self._held(kind, identity)
+        return None if found is None else self._out(found)
+
+    def _matching(self, kind: str, given: Pairs) -> list[str]:
+        """The ids of the resources that a search finds, two at most."""
+        settings = self.service.settings
+        wanted = search.understood(kind, given, strict=True, count=2, limit=settings.search_limit)
+        found = (each for each in self._resources(kind) if all(term.matches(each) for term in wanted.terms))
+        return [each["id"] for each in islice(found, 2)]
 
     # --- statements ----------------------------------------------------------------------------------------
 
@@ -259,7 +314,7 @@ def _address(operation: Operation, level: Level) -> str:
 
 def _allowed(route: Mapping[str, Handler]) -> tuple[str, ...]:
     known = {*route, "OPTIONS", *(("HEAD",) if "GET" in route else ())}
-    return tuple(name for name in ("GET", "HEAD", "POST", "OPTIONS") if name in known)
+    return tuple(name for name in ("GET", "HEAD", "POST", *_CHANGES, "OPTIONS") if name in known)
 
 
 def _shown(asked: Asked) -> str:

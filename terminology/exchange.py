@@ -21,6 +21,7 @@ from terminology.operation import Operation
 from terminology.parameters import Given
 from terminology.request import Exchange
 from terminology.settings import Settings
+from terminology.stored import Stored
 from terminology.wire import json_text
 
 Pairs = tuple[tuple[str, str], ...]
@@ -42,6 +43,9 @@ class Service(Protocol):
     @property
     def settings(self) -> Settings: ...
 
+    @property
+    def stored(self) -> Stored: ...
+
     def catalog(self, fhir: FhirVersion, /) -> Catalog: ...
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange, /) -> Json: ...
@@ -53,6 +57,18 @@ class UrlTooLong(Refusal):
 
 class HeaderTooLarge(Refusal):
     """A header over ``HEADER_LIMIT``, or more than ``HEADERS_LIMIT`` of them."""
+
+
+class Gone(Refusal):
+    """A resource that was deleted."""
+
+
+class Conflict(Refusal):
+    """What is there does not go with the change."""
+
+
+class PreconditionFailed(Refusal):
+    """The condition of a change does not hold (If-Match, If-None-Match, If-None-Exist)."""
 
 
 class WrongMethod(NotAllowed):
@@ -70,7 +86,8 @@ class Asked:
     """A request: ``path`` is relative to the endpoint, ``base`` the endpoint's address as its client sees it.
 
     ``header(name)`` takes a lower-case name. ``body()`` is the resource that was sent, in the form of the endpoint's
-    FHIR version, or None where nothing was sent; ``form()`` the fields of a search that was posted. Both raise Refusal.
+    FHIR version, or None where nothing was sent; ``form()`` the fields of a search that was posted, ``patch()`` a JSON
+    Patch under the name ``patch``. All raise Refusal.
     """
 
     method: str
@@ -80,8 +97,11 @@ class Asked:
     header: Callable[[str], str | None]
     body: Callable[[], Json | None]
     form: Callable[[], Pairs] = tuple
+    patch: Callable[[], Json] = dict
     request_id: str = ""
     nested: bool = False
+    local: bool = False
+    """True for a request that a program on this machine sent to a loopback address."""
 
     @cached_property
     def query(self) -> Pairs:

@@ -438,8 +438,8 @@ SENTENCES: Mapping[str, Sentence] = {
         _E,
         "not-supported",
         None,
-        "This server does not accept changes: {0} is refused. Its operator can start it with a store and --allow-writes, "
-        "on loopback",
+        "This server does not accept changes: {0} is refused. Its operator can start it with a store and "
+        "--allow-writes, on loopback",
     ),
     "OWN_UNKNOWN_SEARCH_PARAMETER": Sentence(
         _E, "not-supported", None, "The search parameter '{0}' is not known for {1}. Known: {2}"

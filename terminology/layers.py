@@ -108,7 +108,7 @@ class Layers:
         digest = content(part.stored.digest for part in parts)
         if layer := self.known(digest):
             return layer
-        layer = Layer(digest, tuple(parts), _merged([part.layer for part in parts]))
+        layer = Layer(digest, tuple(parts), merged([part.layer for part in parts]))
         with self._lock:
             if digest not in self._layers:
                 self._layers[digest] = layer
@@ -119,7 +119,7 @@ class Layers:
         return layer
 
 
-def _merged(layers: Sequence[Catalog]) -> Catalog:
+def merged(layers: Sequence[Catalog]) -> Catalog:
     """One layer with what these hold, as if they had been read together."""
     if len(layers) == 1:
         return layers[0]

@@ -30,6 +30,7 @@ FORMS: Mapping[str, Form] = {
 """The types that are read and written; ``…+fhir`` are the names of DSTU2, which some clients still send."""
 
 FORM = "application/x-www-form-urlencoded"
+JSON_PATCH = "application/json-patch+json"
 _WILDCARDS = ("*/*", "application/*", "*")
 _PLAIN = frozenset(("application/json", "text/json", "application/xml", "text/xml"))
 _SHORT = {"json": "application/fhir+json", "xml": "application/fhir+xml", "text/html": "application/json"}

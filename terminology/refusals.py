@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from terminology.exchange import HeaderTooLarge, UrlTooLong, WrongMethod
+from terminology.exchange import Conflict, Gone, HeaderTooLarge, PreconditionFailed, UrlTooLong, WrongMethod
 from terminology.issues import (
     Invalid,
     NotAcceptable,
@@ -24,6 +24,9 @@ STATUS: Mapping[type[Refusal], int] = {
     WrongMethod: 405,
     NotAllowed: 403,
     NotAcceptable: 406,
+    Conflict: 409,
+    Gone: 410,
+    PreconditionFailed: 412,
     TooLarge: 413,
     UrlTooLong: 414,
     UnsupportedMedia: 415,

@@ -238,9 +238,10 @@ def searched(
     resources: Sequence[Json],
     convert: Convert,
     base: str,
-    whole: Convert = lambda head: head,
+    show: Callable[[Json, View], Json] | None = None,
 ) -> Json:
-    """The searchset Bundle of a search; ``base`` is the endpoint's address, ``whole`` gives the resource of a head."""
+    """The searchset Bundle of a search; ``base`` is the endpoint's address, ``show`` gives what a View shows of the
+    resource of a head (else the head is the resource)."""
     matching = [each for each in resources if all(term.matches(each) for term in search.terms)]
     page = matching[search.offset : search.offset + search.count]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset"}
@@ -248,16 +249,13 @@ def searched(
         bundle["total"] = len(matching)
     bundle["link"] = list(_links(f"{base}/{kind}", search, len(matching)))
     if page:
-        bundle["entry"] = [_entry(whole(each), search.view, convert, f"{base}/{kind}") for each in page]
+        shown = [show(each, search.view) if show else cut(each, search.view, convert) for each in page]
+        bundle["entry"] = [_entry(each, f"{base}/{kind}") for each in shown]
     return bundle
 
 
-def _entry(resource: Json, shown: View, convert: Convert, address: str) -> Json:
-    return {
-        "fullUrl": f"{address}/{resource['id']}",
-        "resource": cut(resource, shown, convert),
-        "search": {"mode": "match"},
-    }
+def _entry(resource: Json, address: str) -> Json:
+    return {"fullUrl": f"{address}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
 
 
 def _links(address: str, search: Search, total: int) -> Iterator[Json]:

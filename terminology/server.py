@@ -12,8 +12,10 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -33,7 +35,7 @@ from terminology.exchange import (
 )
 from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
 from terminology.model import FhirVersion, Json
-from terminology.negotiation import FHIR_JSON, FORM, body_form, is_form
+from terminology.negotiation import FHIR_JSON, FORM, JSON_PATCH, body_form, is_form
 from terminology.operation import Operation
 from terminology.operations import OPERATIONS
 from terminology.wire.malformed import Malformed
@@ -56,12 +58,15 @@ _WSGI = {
     for name in (
         "accept",
         "accept-language",
+        "if-match",
+        "if-none-exist",
         "if-none-match",
         "prefer",
         "x-cache-id",
         "x-too-costly-threshold",
     )
 }
+_PROXIED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 _HEADERS = (("Vary", "Accept, Accept-Language"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -163,7 +168,9 @@ class Door:
                 header=lambda name: environ.get(_WSGI[name]),
                 body=lambda: self._body(endpoint.fhir),
                 form=self._form,
+                patch=self._patch,
                 request_id=identity,
+                local=is_local(environ),
             )
         )
 
@@ -182,6 +189,15 @@ class Door:
             raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", coding[:40], "it uncompressed"))
         form = body_form(request.environ.get("CONTENT_TYPE"), fhir)
         return read(_data(self.service.settings.body_limit, "body_limit"), form, fhir)
+
+    def _patch(self) -> Json:
+        """A JSON Patch under the name ``patch``: a list, which is read as strictly as an object."""
+        content_type = request.environ.get("CONTENT_TYPE", "")
+        if content_type.partition(";")[0].strip().lower() != JSON_PATCH:
+            raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", content_type[:200], JSON_PATCH))
+        data = _data(self.service.settings.body_limit, "body_limit")
+        found = read(b'{"resourceType":"Patch","patch":' + data + b"}", "json", "R5")
+        return found or {}
 
     def _form(self) -> Pairs:
         if _bodiless():
@@ -207,6 +223,27 @@ class _Elsewhere:
         hint = f"The service is at {self.prefix}: start with {self.prefix}/r4/metadata"
         refusal = NotFound(issue("OWN_UNKNOWN_ROUTE", f"/{rest[:200]}", hint))
         return _response(self.endpoint.refused(refusal), self.endpoint, identity)
+
+
+def is_local(environ: Mapping[str, Any]) -> bool:
+    """True for a request that a program on this machine sent to a loopback address itself: no proxy stands between, and
+    no page of another site makes a browser send it."""
+    if any(environ.get(name) for name in _PROXIED):
+        return False
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and not _loopback(urlsplit(origin).hostname):
+        return False
+    host = urlsplit(f"//{environ.get('HTTP_HOST', 'localhost')}").hostname
+    return _loopback(environ.get("REMOTE_ADDR")) and _loopback(host)
+
+
+def _loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _bodiless() -> bool:

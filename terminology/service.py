@@ -29,6 +29,7 @@ from terminology.providers.supplemented import supplemented
 from terminology.request import Exchange, Request, client
 from terminology.settings import Settings
 from terminology.storage import Bounds, Storage
+from terminology.stored import Stored
 from terminology.validation import Validation
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class State:
         self.settings = settings
         self._catalogs: dict[FhirVersion, Catalog] = dict(catalogs or {})
         self._loaded = Loaded(settings.data_dir)
+        self.stored = Stored(settings)
         bounds = Bounds(**{each.name: getattr(settings, each.name) for each in fields(Bounds)})
         self.storage = Storage(settings.state_path, bounds)
         self._guests = Guests(settings, self.storage)
@@ -51,7 +53,7 @@ class State:
         """The content as a reader of that FHIR version sees it."""
         if fhir not in self._catalogs:
             self._catalogs[fhir] = published(self.settings, fhir)
-        return self._loaded.over(self._catalogs[fhir])
+        return self.stored.over(self._loaded.over(self._catalogs[fhir]))
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
         """The answer to a call, in R5 form; raises Refusal."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module, metadata
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 from terminology.model import FHIR_VERSIONS
 from terminology.service import State, create_app
 from terminology.settings import BY_NAME, Settings, Stated, hand_down
+from terminology.storage.records import StoreError
+from terminology.stored import Stored
 
 OURS = {
     "terminology": "create_app",
@@ -46,7 +49,9 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     settings = Settings(**{each.setting.name: each.value for each in found})
     check_names()
     check_content(settings)
+    check_writes(settings)
     place = check_address(settings.host.strip("[]"), settings.port)
+    check_store(settings)
     hand_down(found, os.environ)
     import_module("terminology.server")  # once, for all workers: they are forked
     server = _server(settings)
@@ -125,6 +130,36 @@ def check_content(settings: Settings) -> None:
             raise CannotServeError(f"content: there is no file or folder {place}")
     if settings.content:
         State(settings).catalog("R5")
+
+
+def check_writes(settings: Settings) -> None:
+    """Refuses to let clients write where others than programs on this machine could, or nothing would keep it."""
+    if not settings.allow_writes:
+        return
+    if not _is_loopback(settings.host.strip("[]")):
+        raise CannotServeError(
+            f"allow_writes: without access control writes are for this machine alone, but host is {settings.host}. "
+            "Use --host 127.0.0.1, or leave out --allow-writes"
+        )
+    if not Stored(settings).configured:
+        raise CannotServeError("allow_writes: nothing would keep what is written. Name a store or a data_dir")
+
+
+def check_store(settings: Settings) -> None:
+    """Brings the store up to date before a worker opens it, where clients may write or it was named."""
+    stored = Stored(settings)
+    if stored.configured and (settings.allow_writes or settings.store):
+        try:
+            stored.opened().close()
+        except StoreError as wrong:
+            raise CannotServeError(str(wrong)) from wrong
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:

@@ -86,6 +86,12 @@ def _web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _database(text: str) -> str:
+    if not re.match(r"(sqlite:///|postgres(ql)?(\+psycopg)?://).", text):
+        raise ValueError("a database url: sqlite:////path/to/file or postgresql://user@host/name")
+    return text
+
+
 def _path_prefix(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", text) or not text:
         raise ValueError("a path such as /fhir, or / for the root")
@@ -129,6 +135,19 @@ class Settings:
         None,
         "Content",
         "Folder of loaded content (`terminology import`); a running server notices within a second when it changes.",
+    )
+    store: str | None = _row(
+        None,
+        "Content",
+        "Database of resources that clients create: sqlite:////path/to/file or postgresql://user@host/name; without it "
+        "store.sqlite in data_dir, where there is one.",
+        check=_database,
+        secret=True,
+    )
+    allow_writes: bool = _row(
+        False,
+        "Content",
+        "Let clients on this machine create, change and delete resources; only where the server listens on loopback.",
     )
     default_supplements: tuple[str, ...] = _row(
         (f"{CANONICAL_BASE}/CodeSystem/cpt-bone-marrow-harvest-facts",),

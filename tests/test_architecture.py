@@ -34,7 +34,9 @@ LAYERS = (
     ("procedures", "definitions", "capabilities"),
     ("negotiation",),
     ("exchange",),
-    ("search", "bundles", "refusals"),
+    ("search_terms", "search", "bundles", "refusals", "histories"),
+    ("changes",),
+    ("interactions",),
     ("endpoint",),
     ("access", "web", "server", "guests", "service", "serving", "bulk"),
     ("output", "exporting"),
@@ -49,14 +51,19 @@ SIDE = {
     "importing": {"model", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
     "backup": {"model", "issues", "importing", "storage", "wire"},
     "discovery": {"*"},
+    "stored": {"*"},
 }
 MAY_IMPORT_SIDE = {
-    "providers": {"catalog", "resolution", "resources", "shelves", "importing", "discovery", "service"},
+    "providers": {"catalog", "resolution", "resources", "shelves", "importing", "discovery", "stored", "service"},
     "storage": {
         "providers",
         "importing",
         "backup",
         "discovery",
+        "stored",
+        "changes",
+        "histories",
+        "interactions",
         "request",
         "layers",
         "guests",
@@ -71,6 +78,7 @@ MAY_IMPORT_SIDE = {
     "importing": {"discovery", "backup", "cli"},
     "backup": {"cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
+    "stored": {"exchange", "endpoint", "service", "serving"},
 }
 
 # A library is imported in its rooms only.
@@ -83,6 +91,9 @@ ROOMS = {
     "sqlite3": {"storage"},
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
+    "psycopg": {"storage"},
+    "jsonpatch": {"changes"},
+    "jsonpointer": {"changes"},
     "click": {"cli"},
     "requests": {"outgoing"},
     "urllib3": {"outgoing"},
@@ -94,7 +105,7 @@ ROOMS = {
 }
 
 # A worker holds none of these before it needs them (decisions 30).
-NOT_AT_START = ("sqlalchemy", "pyspark", "fhir", "pydantic", "requests")
+NOT_AT_START = ("sqlalchemy", "alembic", "psycopg", "jsonpatch", "pyspark", "fhir", "pydantic", "requests")
 
 
 def sources(package: str) -> list[Path]:

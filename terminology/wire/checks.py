@@ -30,3 +30,23 @@ def problem(resource: Json, fhir: FhirVersion) -> str | None:
     except (ValueError, ImportError, AttributeError) as wrong:
         return " ".join(str(wrong).split())[:2000]
     return None
+
+
+def reasons(resource: Json, fhir: FhirVersion) -> list[tuple[str, str]]:
+    """Every reason for which fhir.resources refuses a resource, as (path, sentence)."""
+    from pydantic import ValidationError  # noqa: PLC0415  loaded by who checks
+
+    kind = str(resource.get("resourceType"))
+    model = getattr(import_module(f"{_PACKAGES[fhir]}.{kind.lower()}"), kind)
+    try:
+        model.model_validate(checkable(resource))
+    except ValidationError as wrong:
+        return [(_path(kind, each["loc"]), str(each["msg"]).removeprefix("Value error, ")) for each in wrong.errors()]
+    except ValueError as wrong:
+        return [(kind, " ".join(str(wrong).split())[:500])]
+    return []
+
+
+def _path(kind: str, places: tuple[int | str, ...]) -> str:
+    named = (f"[{place}]" if isinstance(place, int) else f".{place}" for place in places)
+    return kind + "".join(named)

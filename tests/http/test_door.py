@@ -18,6 +18,7 @@ from terminology.parameters import Given
 from terminology.request import Exchange
 from terminology.server import register
 from terminology.settings import Settings
+from terminology.stored import Stored
 
 LOOKUP = "CodeSystem/$lookup"
 
@@ -27,6 +28,7 @@ class Made:
 
     def __init__(self, answer: Callable[[Sequence[Given], Exchange], Json], **settings: Any) -> None:
         self.settings = Settings(**settings)
+        self.stored = Stored(self.settings)
         self.answer = answer
         self.held = Catalog()
 
