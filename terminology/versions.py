@@ -9,27 +9,46 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from terminology.issues import Invalid, issue
 from terminology.model import Canonical
 
 _WILD = frozenset(("x", "X", "*"))
-_PARTS = re.compile(r"\d+|[^\W\d_]+")
+_PARTS = re.compile(r"[0-9]+|[^\W_0-9]+")
+_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
+_REMEMBERED = 128
+"""The longest version, in characters, whose place is kept: clients may name what they like."""
+
+Order = tuple[tuple[int, int, str], ...]
 
 
-@cache
-def order(version: str | None) -> tuple[tuple[int, int, str], ...]:
+def order(version: str | None) -> Order:
     """A sort key: numbers by value, a release after its pre-releases, no version before any version."""
     if not version:
         return ()
+    return _order(version) if len(version) > _REMEMBERED else _remembered(version)
+
+
+def _order(version: str) -> Order:
     release, _, label = version.partition("+")[0].partition("-")
-    if not re.fullmatch(r"\d+(\.\d+)*", release):
+    if not _RELEASE.fullmatch(release):
         release, label = version, ""
-    key = [(2, int(part), "") if part.isdigit() else (1, 0, part.lower()) for part in _PARTS.findall(release)]
-    ending = [(1, int(part), "") if part.isdigit() else (0, 0, part.lower()) for part in _PARTS.findall(label)]
+    key = [_part(part, 1, 2) for part in _PARTS.findall(release)]
+    ending = [_part(part, 0, 1) for part in _PARTS.findall(label)]
     return tuple(key) + (((0, 0, ""), *ending) if label else ((1, 0, ""),))
+
+
+_remembered = lru_cache(maxsize=4096)(_order)
+
+
+def _part(text: str, word: int, number: int) -> tuple[int, int, str]:
+    """Numbers of any length by value: the longer one is the greater, of two as long the text decides."""
+    if not "0" <= text[0] <= "9":
+        return word, 0, text.lower()
+    digits = text.lstrip("0")
+    return number, len(digits), digits
 
 
 def wild(version: str | None) -> bool:
