@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
@@ -26,6 +27,8 @@ from terminology.model import Canonical, CodeSystemInfo, Concept, Json, Property
 FORMAT = 2
 SUFFIX = ".codesystem"
 BATCH = 5_000
+STEPS = 1_000_000
+"""Steps of SQLite's between two calls of ``progress`` while concepts are linked."""
 MANY = 200
 """From how many concepts on the number of those below a concept, or with a property, is kept and not counted."""
 
@@ -192,6 +195,7 @@ def _write(
         database.executescript(_SCHEMA)
         database.execute("BEGIN")
         counts = _insert(database, info, concepts, telling.progress)
+        database.set_progress_handler(lambda: telling.progress(counts[0]), STEPS)  # linking is half of the time
         _link(database, info, telling.lacking)
         for index in _INDEXES:
             database.execute(index)
@@ -368,11 +372,15 @@ def load_info(text: str) -> CodeSystemInfo:
 
 
 class CodeSystemFile:
-    """An open file. One read-only connection per thread; nothing here is ever written."""
+    """An open file. One read-only connection per thread, closed when the thread or the last reader of the file is
+    gone; nothing here is ever written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        weakref.finalize(self, _close, self._opened)
         try:
             meta = dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
         except sqlite3.Error as failed:
@@ -387,11 +395,24 @@ class CodeSystemFile:
         held: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if held is None:
             held = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            self._keep(held)
             held.execute("PRAGMA query_only=1")
             held.create_function("matches", 2, _matches, deterministic=True)
             held.execute("PRAGMA cache_size=-8192")
             self._local.connection = held
         return held
+
+    def _keep(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            gone = [entry for entry in self._opened if not entry[0].is_alive()]
+            self._opened[:] = [entry for entry in self._opened if entry not in gone]
+            self._opened.append((threading.current_thread(), connection))
+        _close(gone)
+
+
+def _close(opened: list[tuple[threading.Thread, sqlite3.Connection]]) -> None:
+    for _, connection in opened:
+        connection.close()
 
 
 def _matches(pattern: str, text: str | None) -> bool:

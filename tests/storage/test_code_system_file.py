@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -90,3 +92,24 @@ def test_what_is_no_database_cannot_be_read(tmp_path: Path):
     path.write_bytes(b"SQLite format 3\0 and then nothing of it")
     with pytest.raises(OSError, match="cannot be read"):
         CodeSystemFile(path)
+
+
+def _open(file: CodeSystemFile, held: list[sqlite3.Connection]) -> None:
+    held.append(file.connection)
+
+
+def test_connections_of_threads_that_ended_are_closed(tmp_path: Path):
+    path, _ = compile_file(INFO, concepts(3), tmp_path)
+    file = CodeSystemFile(path)
+    held: list[sqlite3.Connection] = []
+    for _ in range(3):
+        thread = Thread(target=_open, args=(file, held))
+        thread.start()
+        thread.join()
+    for connection in held[:-1]:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+    del file
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        held[-1].execute("SELECT 1")
