@@ -68,7 +68,9 @@ def _option(option: Option) -> click.Option:
         return click.Option(names, type=click.Path(exists=True, path_type=Path), metavar="PATH", **settled)
     if option.choices:
         return click.Option(names, type=click.Choice(option.choices, case_sensitive=False), **settled)
-    return click.Option(names, metavar="TEXT", default=option.default, show_default=bool(option.default), **settled)
+    if option.default is not None:
+        settled |= {"default": option.default, "show_default": True}
+    return click.Option(names, metavar="TEXT", **settled)
 
 
 def _key(option: Option) -> str:
@@ -219,7 +221,7 @@ class Display:
             counted += f", {progress.resources:,} resources"
         part = progress.fraction
         left = f", {seconds * (1 - part) / part:.0f} s left" if part and 0.01 < part < 1 else ""
-        share = f", {part:.0%} read" if part is not None else ""
+        share = "" if part is None else f", {part:.0%} read" if part < 1 else ", compiling"
         return f"{counted}{share}, {seconds:.0f} s{left}"
 
     def end(self) -> None:

@@ -63,7 +63,8 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str | None]:
-        return (self.kind, self.url, self.version)
+        """What an import replaces. Naming systems are told apart by id: one url may have several."""
+        return (self.kind, self.id if self.kind == "NamingSystem" else self.url, self.version)
 
     @property
     def compiled(self) -> bool:
@@ -202,8 +203,8 @@ class Library:
                 restoring.finish(self.folder)
         except BlockingIOError:
             return
-        except (OSError, Refusal):
-            log.exception("The restore of %s cannot be finished; run `terminology restore` again", self.folder)
+        except (OSError, Refusal) as failed:
+            log.error("The restore of %s cannot be finished: %s", self.folder, failed)  # noqa: TRY400  once a second
 
     def _write(self, entries: list[Entry]) -> None:
         ordered = sorted(entries, key=lambda entry: (entry.kind, entry.url, entry.version or ""))
