@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from codesystems import cpt
+from codesystems.bcp_13 import BCP_13
+from codesystems.bcp_47 import BCP_47
 from codesystems.cpt_expressions import CPT_EXPRESSIONS
 from codesystems.ucum import UCUM
 from terminology.model import Expressions, Grammar
@@ -24,4 +26,6 @@ def published() -> Iterator[Path | dict[str, Any] | Grammar | Expressions]:
     yield from cpt.facts()
     yield from cpt.labels()
     yield UCUM
+    yield BCP_47
+    yield BCP_13
     yield CPT_EXPRESSIONS

@@ -46,6 +46,7 @@ PROPERTIES = (
     PropertyDefinition("base-code", "code", description="The code that the modifiers of an expression modify."),
     PropertyDefinition("modifier-code", "code", description="A modifier of an expression."),
 )
+HL7S_KINDS = frozenset(("code", "cat-1", "cat-2", "physical-status", "general", "hcpcs", "metadata"))
 TELEMEDICINE = "95"
 PROBES = ("22", "25", "26", "50", "51", "52", "59", "95", "LT", "RT", "TC")
 """Modifiers by which it is told whether loaded content has modifiers at all."""
@@ -218,8 +219,11 @@ def _true(concept: Concept, name: str) -> bool:
 
 
 def _kinds(concept: Concept) -> frozenset[str]:
-    stated = frozenset(str(held.value) for held in concept.properties if held.code == "kind")
-    return stated or frozenset(kind for pattern, kind in _KINDS if pattern.fullmatch(concept.code))
+    """The kinds that HL7 names; where content states none or only ``code``, what the form of the code tells."""
+    stated = HL7S_KINDS.intersection(str(held.value) for held in concept.properties if held.code == "kind")
+    if stated - {"code"}:
+        return stated
+    return frozenset(kind for pattern, kind in _KINDS if pattern.fullmatch(concept.code)) or stated
 
 
 def _test(stated: Filter) -> Test | None:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from terminology import dates, implied, versions
-from terminology.implied import Implicit
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
     CodeSystemInfo,
     CodeSystemProvider,
     ConceptMap,
+    Expressions,
     FhirVersion,
+    Grammar,
     Json,
     Supplement,
     ValueSet,
@@ -27,7 +28,6 @@ from terminology.model import (
 from terminology.versions import VersionPolicy
 
 Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
-Expressing = Callable[[CodeSystemProvider], CodeSystemProvider]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +42,8 @@ class Catalog:
     resources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     heads: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """For resources that are read when asked for: what is known before (``shelves``)."""
-    implicit: tuple[Implicit, ...] = ()
-    """The value sets that computed code systems define by the form of a url."""
-    expressions: Mapping[str, Expressing] = field(default_factory=dict)
-    """By url, what puts codes of a code system together."""
+    rules: tuple[Grammar | Expressions, ...] = ()
+    """What is computed: code systems (which stand among the others too), and expressions over listed ones."""
     below: Catalog | None = None
     _of: Mapping[str, tuple[Supplement, ...]] = field(init=False, repr=False, default_factory=dict)
     """The supplements of this layer by the url of what they supplement."""
@@ -93,8 +91,9 @@ class Catalog:
     def expressed(self, provider: CodeSystemProvider) -> CodeSystemProvider:
         """The code system with the expressions over its codes, where a grammar for these is known."""
         url = provider.info.canonical.url
-        over = next((layer.expressions[url] for layer in self.layers() if url in layer.expressions), None)
-        return over(provider) if over else provider
+        rules = (rule for layer in self.layers() for rule in layer.rules if isinstance(rule, Expressions))
+        known = next((rule for rule in rules if rule.system == url), None)
+        return known.over(provider) if known else provider
 
     def versions_of(self, url: str) -> list[str]:
         """The versions of a code system that can answer, in order."""

@@ -87,8 +87,7 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
     made = replace(
         made,
         code_systems={**made.code_systems, **joined},
-        implicit=tuple(each.implicit for each in rules),
-        expressions={each.system: each.over for each in rules if isinstance(each, Expressions)},
+        rules=tuple(rules),
     )
     visible = [shelf for shelf in held if shelf.fhir in (None, fhir)]
     return made.over(shelves.layer(visible)) if visible else made
@@ -131,7 +130,7 @@ class Loaded:
             return base
         known = self._over.get(id(base))
         if known is None:
-            known = base, self._layer.over(base)
+            known = base, _renewed(base, self._layer).over(self._layer.over(base))
             self._over[id(base)] = known
         return known[1]
 
@@ -170,6 +169,18 @@ def loaded(library: Library) -> Catalog:
             raise Invalid(issue("OWN_LIBRARY_UNREADABLE", library.path(entry), failed)) from failed
     files = Catalog(code_systems=systems, resources={"CodeSystem": heads}, heads={"CodeSystem": heads})
     return files.over(resources.layer(plain).over(shelves.layer([_Resources(library, later)])))
+
+
+def _renewed(base: Catalog, layer: Catalog) -> Catalog:
+    """The computed code systems whose source was loaded, made of that."""
+    made: dict[str, tuple[CodeSystemProvider, ...]] = {}
+    for rule in (rule for each in base.layers() for rule in each.rules):
+        if not isinstance(rule, Grammar) or rule.source is None or rule.renewed is None:
+            continue
+        if held := layer.code_system(rule.source):
+            renewed = Computed(rule.renewed(held))
+            made[renewed.info.canonical.url] = (renewed,)
+    return Catalog(code_systems=made)
 
 
 def _told_apart(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -7,14 +7,12 @@ understood here of every code system that is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from terminology.conceptset import from_compose
-from terminology.model import Canonical, CodeSystemProvider, Json, ValueSet, ValueSetInfo
+from terminology.model import Canonical, CodeSystemProvider, Expressions, Grammar, Json, ValueSet, ValueSetInfo
 
-Implicit = Callable[[str], Json | None]
-"""The compose of the value set that a url defines by its form; None: the url is not of that form."""
 _FORM = "?fhir_vs"
 
 
@@ -28,7 +26,7 @@ class Layer(Protocol):
     def heads(self) -> Mapping[str, Mapping[str, Json]]: ...
 
     @property
-    def implicit(self) -> tuple[Implicit, ...]: ...
+    def rules(self) -> tuple[Grammar | Expressions, ...]: ...
 
 
 def value_set(url: str, version: str | None, layers: Sequence[Layer]) -> ValueSet | None:
@@ -51,7 +49,7 @@ def _composes(url: str, version: str | None, layers: Sequence[Layer]) -> Iterato
         if named := next(_of_all_codes(layer, url), None):
             yield {"include": [_versioned({"system": named}, version)]}
         if version is None:
-            yield from (compose for implicit in layer.implicit if (compose := implicit(url)))
+            yield from (compose for rule in layer.rules if (compose := rule.implicit(url)))
 
 
 def _by_form(system: str, rest: str, version: str | None) -> Iterator[Json]:

@@ -213,10 +213,10 @@ class CodeSystemInfo:
     """What is known about a code system without looking at a concept.
 
     ``displays_held`` is false where the resource says that the owner's displays are not held here, and
-    ``displays_defined`` where the code system has none: a display is then never judged. ``subsumption`` is ``none`` where the resource states that none is defined, ``known`` where
-    there is a hierarchy that means it, else ``unsaid``. ``effective_from`` and ``effective_to`` bound the days on which
-    this version is the one in force (``CodeSystem.effectivePeriod``). ``expansion_cap`` bounds what an expansion may
-    list.
+    ``displays_defined`` where the code system has none: a display is then never judged. ``subsumption`` is ``none``
+    where the resource states that none is defined, ``known`` where there is a hierarchy that means it, else ``unsaid``.
+    ``effective_from`` and ``effective_to`` bound the days on which this version is the one in force
+    (``CodeSystem.effectivePeriod``). ``expansion_cap`` bounds what an expansion may list.
     """
 
     canonical: Canonical
@@ -299,13 +299,16 @@ class Grammar:
 
     ``find`` computes the concept of every code that keeps the rules, and a Miss that says why of any other.
     ``meant`` restates a filter in terms of what ``find`` gives; None: not understood. ``implicit`` is the compose of
-    a value set that the system defines by the form of a url; None: it is none of these.
+    a value set that the system defines by the form of a url; None: it is none of these. ``source`` is the code system
+    of its parts: where an operator loads one, ``renewed`` makes the grammar of that.
     """
 
     info: CodeSystemInfo
     find: Callable[[str], Concept | Miss]
     meant: Callable[[Filter], Filter | None] = lambda stated: stated
     implicit: Callable[[str], Json | None] = lambda _: None
+    source: str | None = None
+    renewed: Callable[[CodeSystemProvider], Grammar] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -149,6 +149,20 @@ def test_the_order_of_modifiers_does_not_matter(cpt):
     assert cpt.subsumes("38232:52", "38232") == "not-subsumed"
 
 
+def test_what_content_does_not_state_is_told_by_the_form_of_a_code():
+    """Also where an importer knows only codes and modifiers."""
+    plain = {**LOADED, "concept": [], "property": []}
+    codes = {"38230": "code", "0500F": "code", "0101T": "code", "P3": "modifier", "2P": "modifier", "RT": "modifier"}
+    bare = WithExpressions(provider({**plain, "concept": [concept(code, kind=kind) for code, kind in codes.items()]}))
+
+    def those(kind):
+        return [each.code for each in bare.select(Query(filters=(Filter("kind", "=", kind),)))]
+
+    assert (those("code"), those("cat-2")) == (["38230", "0101T"], ["0500F", "2P"])
+    assert (those("physical-status"), those("hcpcs")) == (["P3"], ["RT"])
+    assert [each.code for each in bare.select(Query(filters=(Filter("modifier", "=", "true"),)))] == ["P3", "2P", "RT"]
+
+
 # --- as the engine asks -------------------------------------------------------------------------------------------
 
 
