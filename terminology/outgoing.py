@@ -82,7 +82,8 @@ class Origin:
         found = urljoin(at, url).partition("#")[0]
         try:
             parts = urlsplit(found)
-            same = _origin(parts) == self._origin and not parts.username and not parts.password
+            plain = not parts.username and not parts.password and all("!" <= letter != "\\" for letter in found)
+            same = plain and _origin(parts) == self._origin
         except ValueError:
             same = False
         if not same:

@@ -22,12 +22,15 @@ def _transient(text: str) -> Sentence:
 TRANSFERS: Mapping[str, Sentence] = {
     # --- backup and restore -----------------------------------------------------------------------------
     "OWN_BACKUP_UNWRITABLE": _invalid("'{0}' cannot be written: {1}. Name a file in a folder that exists and has room"),
+    "OWN_BACKUP_NOTHING": Sentence(
+        "error", "not-found", None, "There is nothing to back up: {0} is no folder. Name the data_dir of the service"
+    ),
     "OWN_BACKUP_POSTGRESQL": Sentence(
         "error",
         "not-supported",
         None,
-        "The resource store is a PostgreSQL database: copy it with pg_dump and pg_restore, and run this command with "
-        "{0} left out for the rest",
+        "The resource store is a PostgreSQL database: copy it with pg_dump and pg_restore, and run this command for "
+        "the rest without {0} and {1}",
     ),
     "OWN_BACKUP_FOREIGN": _invalid(
         "'{0}' is no backup of this program: {1}. Name a file that `terminology backup` made"

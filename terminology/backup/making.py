@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from terminology.backup.manifest import INDEX, NAME, STATE, STORE, Manifest, Piece
-from terminology.issues import Invalid, issue
+from terminology.issues import Invalid, NotFound, issue
 from terminology.storage import copies
 from terminology.storage.library import FORMAT, Entry, Library, sync
 
@@ -55,6 +55,8 @@ class Progress:
 
 def make(path: Path, places: Places, program: str, progress: Progress) -> Manifest:
     """Writes a backup of all that is there. Raises Refusal; then there is no file, or the one that was there before."""
+    if not places.library.folder.is_dir():
+        raise NotFound(issue("OWN_BACKUP_NOTHING", places.library.folder))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with places.library.frozen() as (entries, folder):

@@ -30,6 +30,23 @@ class Group(click.Group):
         return super().get_command(ctx, name) or _verbs().get(name)
 
 
+class Whole(Group):
+    """The commands of ``terminology``: those of ``flask terminology``, and those for loaded content."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*click.Group.list_commands(self, ctx), *_of_loaded(), *_verbs()]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return super().get_command(ctx, name) or _of_loaded().get(name)
+
+
+@cache
+def _of_loaded() -> Mapping[str, click.Command]:
+    from terminology.cli import installing, loaded, transfers  # noqa: PLC0415  only these commands need it
+
+    return {"install": installing.command(), **loaded.commands(), **transfers.commands()}
+
+
 class Formats(click.Group):
     """``terminology import``: a command for each format, made when one is asked for."""
 
@@ -69,15 +86,22 @@ def _serve(**values: Any) -> int:
 
 @click.pass_context
 def _list(ctx: click.Context, /, kind: str | None, fhir: str, **values: Any) -> int:
-    """List what is published: code systems, value sets, concept maps and supplements.
+    """List what is published: code systems, value sets, concept maps and supplements; or what was loaded.
 
     With --json a list of objects with the columns as keys.
     """
-    from terminology.cli import inventory, service  # noqa: PLC0415  only this command needs the content
+    from terminology.cli import importing, inventory, loaded, service  # noqa: PLC0415  only this command needs it
 
+    if kind == LOADED:
+        _show({kind: list(loaded.rows(importing.library(values)))}, options.Printer.of(values))
+        return RIGHT
     catalog = service.state(ctx, values).catalog("R4" if fhir == "r4" else "R5")
     found = {name: list(inventory.rows(catalog, name)) for name in ((kind,) if kind else KINDS)}
-    printer = options.Printer.of(values)
+    _show(found, options.Printer.of(values))
+    return RIGHT
+
+
+def _show(found: Mapping[str, list[dict[str, Any]]], printer: options.Printer) -> None:
     if printer.as_json:
         printer.json([{"kind": name.removesuffix("s"), **row} for name, rows in found.items() for row in rows])
     else:
@@ -86,7 +110,6 @@ def _list(ctx: click.Context, /, kind: str | None, fhir: str, **values: Any) -> 
             for name, rows in found.items()
             if rows
         )
-    return RIGHT
 
 
 @click.pass_context
@@ -156,11 +179,12 @@ def _of_fhir() -> click.Option:
 
 SERVE = _made("serve", _serve, [*options.of_settings(TABLE)])
 KINDS = ("code-systems", "value-sets", "concept-maps", "supplements")
+LOADED = "loaded"
 LIST = _made(
     "list",
     _list,
     [
-        click.Argument(["kind"], type=click.Choice(KINDS), required=False, metavar="[KIND]"),
+        click.Argument(["kind"], type=click.Choice([*KINDS, LOADED]), required=False, metavar="[KIND]"),
         _of_fhir(),
         *options.of_output(),
         *options.of_settings(row for row in TABLE if row.group == "Content"),
@@ -188,7 +212,7 @@ Exit codes: 0 right, 1 findings (not valid, cannot be judged, no translation), 2
 """
 
 group = click.version_option(package_name=DISTRIBUTION, prog_name=DISTRIBUTION)(
-    Group(
+    Whole(
         PROGRAM,
         help=_ABOUT,
         commands=[SERVE, LIST, IMPORT, CONFIG, VALIDATOR_SETTINGS, COMPLETION],

@@ -114,7 +114,12 @@ def pages(library: Library, request: str, base: str) -> Iterator[Pages]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with locked(folder / "lock", wait=False):
-            yield Pages(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            held, done = Pages(folder), False
+            try:
+                yield held
+                done = True
+            finally:
+                if done or not list(held):
+                    shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
         raise NotAllowed(issue("OWN_PULL_RUNNING", base)) from None

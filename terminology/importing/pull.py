@@ -31,7 +31,6 @@ TOTAL = 8 << 30
 MOST = 20_000
 """Most pages of a type."""
 LISTED = 1_000
-COUNT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Wanted:
     kinds: tuple[str, ...] = KINDS
     since: str | None = None
     fhir: FhirVersion | None = None
-    count: int = COUNT
+    count: int = 100
 
     def search(self, base: str, kind: str) -> str:
         stated = {"_count": str(self.count)} | ({"_lastUpdated": f"ge{self.since}"} if self.since else {})
@@ -190,7 +189,7 @@ class _Fetching:
                 url = f"{self.origin.base}/{kind}/{resource['id']}"
                 try:
                     entry["resource"] = _resource(self.origin.get(url, BODY), kind, url)
-                except (Invalid, Gone):
+                except (Invalid, Gone, TooLarge):
                     continue
         return len(found)
 

@@ -23,6 +23,8 @@ PAGES = 2_000
 RESTARTS = 3
 PATIENCE = 60.0
 """Seconds to wait for a database that others lock."""
+POURING = 15.0
+"""The same, for one that is replaced."""
 _STORE_TABLES = frozenset(("generation", "resource", "history", "term", "store_version"))
 _VIRTUAL = re.compile(r"\s*CREATE\s+VIRTUAL\s", re.IGNORECASE)
 
@@ -36,7 +38,7 @@ def copy(source: Path, target: Path) -> None:
     with _said(source), closing(_open(source, "rw")) as origin, closing(sqlite3.connect(target)) as made:
         for pages in (PAGES, -1):
             with suppress(_Restarted):
-                origin.backup(made, pages=pages, progress=_watch(source), sleep=0.01)
+                origin.backup(made, pages=pages, progress=_watch(source, PATIENCE), sleep=0.01)
                 return
 
 
@@ -47,7 +49,7 @@ def pour(source: Path, live: Path) -> None:
         os.close(os.open(live, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with _said(live), closing(_open(source, "ro")) as origin, closing(_open(live, "rw")) as target:
         target.execute("PRAGMA synchronous=FULL")
-        origin.backup(target, pages=-1, progress=_watch(live), sleep=0.01)
+        origin.backup(target, pages=-1, progress=_watch(live, POURING), sleep=0.01)
 
 
 def without_caches(path: Path) -> None:
@@ -140,21 +142,21 @@ def _private_schema() -> set[tuple[str, str, str | None]]:
         fresh.close()
 
 
-def _watch(path: Path) -> Callable[[int, int, int], None]:
+def _watch(path: Path, patience: float) -> Callable[[int, int, int], None]:
     """Called after each step: ends a copy that begins again and again, or that waits too long."""
-    least, restarts, moved = -1, 0, time.monotonic()
+    last, restarts, moved = 0, 0, time.monotonic()
 
-    def told(_: int, remaining: int, total: int) -> None:
-        nonlocal least, restarts, moved
+    def told(_: int, remaining: int, _total: int) -> None:
+        nonlocal last, restarts, moved
         now = time.monotonic()
-        if total and remaining < least:
+        if remaining < last:
             moved = now
-        if least >= 0 and remaining > least:
+        elif last and remaining > last:
             restarts += 1
             if restarts > RESTARTS:
                 raise _Restarted
-        least = remaining
-        if now - moved > PATIENCE:
+        last = remaining
+        if now - moved > patience:
             raise Unavailable(issue("OWN_COPY_BUSY", path))
 
     return told
