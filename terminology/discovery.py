@@ -183,6 +183,15 @@ def _renewed(base: Catalog, layer: Catalog) -> Catalog:
     return Catalog(code_systems=made)
 
 
+def provider_of(library: Library, entry: Entry) -> CodeSystemProvider:
+    """The code system of one entry, whichever way it is kept. Raises Invalid for what cannot be read."""
+    path = library.path(entry)
+    try:
+        return FileProvider.open(path) if entry.compiled else resources.code_system(json_text.read(path.read_bytes()))
+    except (OSError, ValueError) as failed:
+        raise Invalid(issue("OWN_LIBRARY_UNREADABLE", path, failed)) from failed
+
+
 def _told_apart(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries, so that no two of a kind have one id (versions of one resource often do)."""
     taken: set[tuple[str, str]] = set()

@@ -11,15 +11,13 @@ from typing import Any
 
 import click
 
-from terminology import exporting, output
+from terminology import discovery, exporting, output
 from terminology.cli import options
 from terminology.cli.errors import RIGHT, Command
 from terminology.cli.importing import DATA_DIR, described, library
 from terminology.exporting import Exported
 from terminology.issues import Invalid, NotFound, issue
 from terminology.model import Canonical, FhirVersion
-from terminology.providers.file import FileProvider
-from terminology.resources import code_system
 from terminology.storage.library import Entry, Library
 from terminology.wire import json_text
 
@@ -91,11 +89,7 @@ def export(*, canonical: tuple[str, ...], form: str, place: Path | None, fhir: s
 def _table(held: Library, chosen: list[Entry], place: Path | None) -> None:
     if len(chosen) != 1 or chosen[0].kind != "CodeSystem":
         raise click.UsageError("--as csv: name one code system")
-    [entry] = chosen
-    if entry.compiled:
-        provider: Any = FileProvider.open(held.path(entry))
-    else:
-        provider = code_system(json_text.read(held.path(entry).read_bytes()))
+    provider = discovery.provider_of(held, chosen[0])
     if place is None:
         exporting.table(provider, sys.stdout)
     else:
@@ -104,10 +98,9 @@ def _table(held: Library, chosen: list[Entry], place: Path | None) -> None:
 
 
 def _exported(held: Library, entry: Entry) -> Exported:
-    path = held.path(entry)
     if entry.compiled:
-        return Exported(entry.head, FileProvider.open(path))
-    return Exported({**json_text.read(path.read_bytes()), "id": entry.id})
+        return Exported(entry.head, discovery.provider_of(held, entry))
+    return Exported({**json_text.read(held.path(entry).read_bytes()), "id": entry.id})
 
 
 @contextmanager
