@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from terminology import create_app, search
+from terminology import create_app, search, search_parameters
 from terminology.operation import Operation, Parameter
 from terminology.operations import OPERATIONS
 from terminology.operations.shared import SCOPE_PARAMETERS
@@ -39,7 +39,8 @@ reason stands beside it.
 | `GET $versions` | the FHIR versions of this endpoint |
 | `GET {type}/{id}` | read a resource; ETag and If-None-Match are understood |
 | `GET {type}?…`, `POST {type}/_search` | search, see below |
-| `POST` a Bundle of type `batch` to the base | many requests in one, answered in order; a transaction is refused |
+| `POST` a Bundle of type `batch` to the base | many requests in one, answered in order |
+| create, update, patch, delete, vread, history, `transaction` | where there is a [store](../how-to/store.md) |
 
 Types: TYPES. `_format` (`json`, `xml`) wins over the Accept header; `_pretty=true` indents.
 
@@ -54,8 +55,15 @@ Types: TYPES. `_format` (`json`, `xml`) wins over the Accept header; `_pretty=tr
 def page() -> Iterator[str]:
     """docs/reference/operations.md."""
     yield OPERATIONS_PAGE.replace("TYPES", ", ".join(search.KINDS))
-    searched = ((f"`{name}`", row[0], row[1]) for name, row in search.PARAMETERS.items())
-    yield from table(("parameter", "type", "what it looks at"), searched)
+    shared = search.PARAMETERS
+    searched = [("all", f"`{name}`", row[0], row[1]) for name, row in shared.items()]
+    searched += [
+        (kind, f"`{name}`", row[0], row[1])
+        for kind in search.KINDS
+        for name, row in search_parameters.of(kind).items()
+        if name not in shared
+    ]
+    yield from table(("of", "parameter", "type", "what it looks at"), searched)
     controls = ", ".join(f"`{name}`" for name in search.RESULT_PARAMETERS)
     yield f"\nFor the result: {controls}.\n\n## All operations\n\n"
     yield from table(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from terminology.catalog import Catalog
 from terminology.definitions import CHANGED, canonical
@@ -37,6 +38,12 @@ TERMINOLOGY_SERVER = "http://hl7.org/fhir/CapabilityStatement/terminology-server
 FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
 MAIN_KINDS = ("CodeSystem", "ValueSet", "ConceptMap", "OperationDefinition")
 OTHER_KINDS = ("NamingSystem", "StructureDefinition")
+STORED_KINDS = ("CodeSystem", "ValueSet", "ConceptMap", "NamingSystem")
+Parameters = Callable[[str], Mapping[str, Any]]
+_VERSIONED = ("vread", "history-instance", "history-type")
+_CHANGES = ("create", "update", "patch", "delete")
+_READ_ONLY = "Read, search and terminology operations. Content is published by the operator, not posted."
+_WRITABLE = "Read, search, changes (from this machine only) and terminology operations."
 PRODUCT = "Flask FHIR Terminology"
 DISTRIBUTION = "flask-fhir-terminology"
 
@@ -64,11 +71,11 @@ class Statements:
         fhir: FhirVersion,
         operations: Sequence[Operation],
         settings: Settings,
-        parameters: Mapping[str, tuple[str, str]],
+        parameters: Parameters,
         convert: Callable[[Json], Json],
     ) -> None:
-        """``parameters`` are the search parameters: name → FHIR type and what it looks at; ``convert`` makes the form
-        in which the endpoint speaks, once (10 ms for 300 code systems)."""
+        """``parameters`` gives the search parameters of a type: name → FHIR type and what it looks at; ``convert``
+        makes the form in which the endpoint speaks, once (10 ms for 300 code systems)."""
         self._fhir = fhir
         self._operations = operations
         self._settings = settings
@@ -80,7 +87,7 @@ class Statements:
         """One of the two statements; ``base`` is the endpoint's address."""
         built = self._built
         if built is None or built[0] is not catalog:
-            capability = capability_statement(self._fhir, self._operations, self._parameters, catalog)
+            capability = capability_statement(self._fhir, self._operations, self._parameters, catalog, self._settings)
             capabilities = terminology_capabilities(self._fhir, self._operations, self._settings, catalog)
             built = self._built = (catalog, self._convert(capability), self._convert(capabilities))
         statement = built[2] if terminology else built[1]
@@ -110,8 +117,9 @@ def _head(kind: str, identity: str, title: str) -> Json:
 def capability_statement(
     fhir: FhirVersion,
     operations: Sequence[Operation],
-    parameters: Mapping[str, tuple[str, str]],
+    parameters: Parameters,
     catalog: Catalog,
+    settings: Settings,
 ) -> Json:
     """What can be asked of the endpoint, and how."""
     head = _head("CapabilityStatement", "terminology-server", f"{PRODUCT}, FHIR {FHIR_VERSIONS[fhir]}")
@@ -122,7 +130,12 @@ def capability_statement(
         }
         for name, kind, value in _FEATURES
     ]
-    present = [kind for kind in OTHER_KINDS if any(layer.resources.get(kind) for layer in catalog.layers())]
+    writable = settings.allow_writes and bool(settings.store or settings.data_dir)
+    present = [
+        kind
+        for kind in OTHER_KINDS
+        if (writable and kind in STORED_KINDS) or any(layer.resources.get(kind) for layer in catalog.layers())
+    ]
     system = [each for each in operations if "system" in each.levels[fhir]]
     versions = {
         "name": "versions",
@@ -130,10 +143,10 @@ def capability_statement(
     }
     rest: Json = {
         "mode": "server",
-        "documentation": "Read, search and terminology operations. Content is published by the operator, not posted.",
+        "documentation": _WRITABLE if writable else _READ_ONLY,
         "security": {"cors": False, "service": [_OPEN]},
-        "resource": [_resource(kind, fhir, operations, parameters) for kind in _kinds(present, operations)],
-        "interaction": [{"code": "batch"}],
+        "resource": [_resource(kind, fhir, operations, parameters, settings) for kind in _kinds(present, operations)],
+        "interaction": [{"code": "batch"}, *([{"code": "transaction"}] if writable else [])],
         "operation": [versions, *(_named(each) for each in system)],
     }
     return {
@@ -151,15 +164,21 @@ def _kinds(present: Sequence[str], operations: Sequence[Operation]) -> list[str]
 
 
 def _resource(
-    kind: str, fhir: FhirVersion, operations: Sequence[Operation], parameters: Mapping[str, tuple[str, str]]
+    kind: str, fhir: FhirVersion, operations: Sequence[Operation], parameters: Parameters, settings: Settings
 ) -> Json:
     named = [_named(each) for each in operations if each.resource == kind and each.levels[fhir] != ("system",)]
     made: Json = {"type": kind}
     if kind in (*MAIN_KINDS, *OTHER_KINDS):
-        made["interaction"] = [{"code": "read"}, {"code": "search-type"}]
-        made["versioning"] = "no-version"
+        stored = kind in STORED_KINDS and bool(settings.store or settings.data_dir)
+        writable = stored and settings.allow_writes
+        codes = ("read", *(_VERSIONED if stored else ()), *(_CHANGES if writable else ()), "search-type")
+        made["interaction"] = [{"code": code} for code in codes]
+        made["versioning"] = "versioned-update" if writable else "versioned" if stored else "no-version"
+        if writable:
+            made["updateCreate"] = True
+            made["conditionalCreate"] = True
         made["searchParam"] = [
-            {"name": name, "type": row[0], "documentation": row[1]} for name, row in parameters.items()
+            {"name": name, "type": row[0], "documentation": row[1]} for name, row in parameters(kind).items()
         ]
     return {**made, **({"operation": named} if named else {})}
 
@@ -224,15 +243,17 @@ def _code_system(catalog: Catalog, url: str) -> Json:
     subsumes = any(each.info.subsumption == "known" for each in editions)
     return {
         "uri": url,
-        "version": list(_versions(editions, best)),
+        "version": list(_versions(catalog, editions, best)),
         "content": (best or editions[0]).info.content,
         "subsumption": subsumes,
     }
 
 
-def _versions(editions: Sequence[CodeSystemProvider], best: CodeSystemProvider | None) -> Iterator[Json]:
+def _versions(
+    catalog: Catalog, editions: Sequence[CodeSystemProvider], best: CodeSystemProvider | None
+) -> Iterator[Json]:
     for edition in editions:
-        info = edition.info
+        info = catalog.expressed(edition).info
         made: Json = {"code": info.canonical.version} if info.canonical.version else {}
         made["isDefault"] = edition is best
         made["compositional"] = info.compositional

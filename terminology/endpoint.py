@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from functools import partial
 from itertools import islice
 
-from terminology import bundles, changes, search
+from terminology import bundles, changes, search, search_parameters
 from terminology.capabilities import Statements
 from terminology.catalog import Catalog
 from terminology.definitions import definition
@@ -32,7 +32,9 @@ from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
 from terminology.refusals import headers, status
 from terminology.request import Exchange
+from terminology.search_index import Index
 from terminology.stored import read
+from terminology.transactions import Transactions
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.r4 import answer_to_r4, from_r4, to_r4
@@ -55,8 +57,10 @@ class Endpoint:
         on = [each for each in operations if each.setting is None or getattr(service.settings, each.setting)]
         self.operations = tuple(each for each in on if each.levels.get(fhir))
         self.definitions = tuple(definition(each, fhir) for each in self.operations)
-        self.statements = Statements(fhir, self.operations, service.settings, search.PARAMETERS, self._out)
+        self.statements = Statements(fhir, self.operations, service.settings, search_parameters.of, self._out)
+        self.index = Index(service, fhir)
         self.interactions = Interactions(service, fhir, self._matching, self._found)
+        self.transactions = Transactions(self.interactions, self.answer, self._understood, self._held)
         self.routes = self._routes()
         self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
@@ -207,7 +211,8 @@ class Endpoint:
 
     def _batch(self, asked: Asked, _: str) -> Answer:
         limit = self.service.settings.batch_limit
-        return Answer(200, bundles.answered(asked, asked.body(), limit, self.answer))
+        transact = self.transactions.answered if self.interactions.writable else None
+        return Answer(200, bundles.answered(asked, asked.body(), limit, self.answer, transact))
 
     # --- resources -----------------------------------------------------------------------------------------
 
@@ -221,13 +226,18 @@ class Endpoint:
         return known[1]
 
     def _search(self, kind: str, asked: Asked, _: str) -> Answer:
-        given = asked.query if asked.method != "POST" else (*asked.form(), *asked.query)
-        settings = self.service.settings
-        wanted = search.understood(
-            kind, given, strict=asked.strict, count=settings.search_count, limit=settings.search_limit
-        )
+        wanted = self._understood(kind, asked)
         held, show = self._resources(kind), partial(self._shown, kind)
-        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, show))
+        matches = self.index.matches(wanted)
+        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, show, matches))
+
+    def _understood(self, kind: str, asked: Asked) -> search.Search:
+        """The search that a request asks for; raises Refusal."""
+        if kind not in search.KINDS:
+            raise NotFound(issue("OWN_UNKNOWN_ROUTE", _shown(asked), self._hint(kind)))
+        given = asked.query if asked.method != "POST" else (*asked.form(), *asked.query)
+        held = self.service.settings
+        return search.understood(kind, given, strict=asked.strict, count=held.search_count, limit=held.search_limit)
 
     def _shown(self, kind: str, head: Json, view: search.View) -> Json:
         """What a View shows of the resource of a head, in the form of the endpoint."""
@@ -278,8 +288,7 @@ class Endpoint:
         """The ids of the resources that a search finds, two at most."""
         settings = self.service.settings
         wanted = search.understood(kind, given, strict=True, count=2, limit=settings.search_limit)
-        found = (each for each in self._resources(kind) if all(term.matches(each) for term in wanted.terms))
-        return [each["id"] for each in islice(found, 2)]
+        return [each["id"] for each in islice(filter(self.index.matches(wanted), self._resources(kind)), 2)]
 
     # --- statements ----------------------------------------------------------------------------------------
 

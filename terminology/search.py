@@ -1,4 +1,4 @@
-"""Read and search of the resources that are published: what matches, how much of it is shown, and the pages.
+"""Read and search of resources: what matches, how much of it is shown, and the pages.
 
 Sources: https://hl7.org/fhir/R5/search.html, https://hl7.org/fhir/R5/http.html#read. Resources are held in R5 form
 and leave in the form of the endpoint. What matches is ordered by url, newest version first, so that pages never overlap
@@ -8,20 +8,24 @@ and a client that takes the first one found (HAPI does) has the newest.
 from __future__ import annotations
 
 import difflib
+import json
 import re
-import unicodedata
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from terminology import versions
+from terminology import search_parameters, versions
 from terminology.catalog import Catalog
 from terminology.exchange import Pairs
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
 
 Convert = Callable[[Json], Json]
+Place = tuple[str, ...]
+"""The keys of a resource in an order: those of ``_sort``, then url, version and id."""
 
 SUBSETTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -71,24 +75,18 @@ KINDS: Mapping[str, Kind] = {
 """https://hl7.org/fhir/R5/search.html#summary: elements marked as summary, by type."""
 
 
-class SearchParameter(NamedTuple):
-    """A search parameter: its FHIR type, and what it looks at (the element of its name; ``_id``: the id)."""
-
-    type: str
-    summary: str
-
-
-PARAMETERS: Mapping[str, SearchParameter] = {
-    "_id": SearchParameter("token", "The id of the resource"),
-    "url": SearchParameter("uri", "The canonical url"),
-    "version": SearchParameter("token", "The business version"),
-    "name": SearchParameter("string", "The computer-friendly name"),
-    "title": SearchParameter("string", "The human-friendly name"),
-    "status": SearchParameter("token", "draft, active, retired or unknown"),
-}
-RESULT_PARAMETERS = ("_count", "_offset", "_summary", "_elements", "_total")
+PARAMETERS = search_parameters.SHARED
+"""The parameters that every type has."""
+RESULT_PARAMETERS = ("_count", "_sort", "_offset", "_after", "_before", "_summary", "_elements", "_total")
 _KEPT = ("_format", "_pretty")
-_MODIFIERS = {"token": ("", "not"), "uri": ("",), "string": ("", "exact", "contains")}
+_MODIFIERS = {
+    "token": ("", "not", "missing"),
+    "uri": ("", "below", "above", "missing"),
+    "string": ("", "exact", "contains", "missing"),
+    "reference": ("", "missing"),
+    "date": ("", "missing"),
+}
+_INDEXED_MODIFIERS = ("", "not")
 _COMMA, _ESCAPED = re.compile(r"(?<!\\),"), re.compile(r"\\([,|$\\])")
 _SUMMARIES = ("true", "false", "text", "data", "count")
 
@@ -109,28 +107,38 @@ class View:
 class Term:
     """One condition of a search; the values are alternatives."""
 
+    kind: str
     name: str
     modifier: str
     values: tuple[str, ...]
 
-    def matches(self, resource: Json) -> bool:
-        held = resource.get("id" if self.name == "_id" else self.name)
-        kind = PARAMETERS[self.name].type
-        if kind == "string":
-            text = _folded(str(held or ""))
-            return held is not None and any(self._fits(str(held), text, value) for value in self.values)
-        wanted = [value.rpartition("|")[2] if kind == "token" else value for value in self.values]
-        return (held in wanted) != (self.modifier == "not")
+    @property
+    def indexed(self) -> bool:
+        return search_parameters.indexed(self.kind, self.name)
 
-    def _fits(self, held: str, folded: str, value: str) -> bool:
-        if self.modifier == "exact":
-            return held == value
-        return _folded(value) in folded if self.modifier == "contains" else folded.startswith(_folded(value))
+    def matches(self, resource: Json) -> bool:
+        """For a term that is not indexed."""
+        parameter = search_parameters.of(self.kind)[self.name]
+        held = search_parameters.values(resource, parameter)
+        if self.modifier == "missing":
+            return (not held) == (self.values[0] == "true")
+        kind, modifier = parameter.type, "" if self.modifier == "not" else self.modifier
+        found = any(search_parameters.fits(each, kind, modifier, value) for each in held for value in self.values)
+        return found != (self.modifier == "not")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of ``_sort``."""
+
+    name: str
+    descending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search that was understood: what must hold, which page, how it is shown, which parameters counted."""
+    """A search that was understood: what must hold, which page, how it is shown, which parameters counted. ``after``
+    and ``before`` are the place of a page: the keys of the resource that it follows, or that follows it."""
 
     terms: tuple[Term, ...]
     count: int
@@ -138,6 +146,9 @@ class Search:
     view: View
     total: bool
     used: Pairs
+    order: tuple[Order, ...] = ()
+    after: Place | None = None
+    before: Place | None = None
 
 
 def held(catalog: Catalog, kind: str, more: Iterable[Json] = ()) -> list[Json]:
@@ -167,9 +178,10 @@ def understood(kind: str, given: Pairs, *, strict: bool, count: int, limit: int)
     """The search of a query string; raises Invalid with every reason. ``_count`` above ``limit`` is ``limit``."""
     reasons: list[Issue] = []
     terms, used = [], []
+    known = search_parameters.of(kind)
     for name, value in given:
         base, _, modifier = name.partition(":")
-        if base in PARAMETERS:
+        if base in known:
             if term := _term(base, modifier, value, kind, reasons):
                 terms.append(term)
                 used.append((name, value))
@@ -178,25 +190,64 @@ def understood(kind: str, given: Pairs, *, strict: bool, count: int, limit: int)
     shown = view(given, reasons)
     size = min(_number(given, "_count", count, reasons), limit)
     offset = _number(given, "_offset", 0, reasons)
+    order = tuple(_order(kind, given, reasons, strict=strict))
+    places = [_place(given, name, len(order), reasons) for name in ("_after", "_before")]
     if reasons:
         raise Invalid(*reasons)
     used += [(name, value) for name, value in given if name in ("_summary", "_elements", "_total", *_KEPT)]
+    if order:
+        used.append(("_sort", ",".join(f"{'-' if each.descending else ''}{each.name}" for each in order)))
     total = dict(given).get("_total") != "none"
-    return Search(tuple(terms), 0 if shown.summary == "count" else size, offset, shown, total, tuple(used))
+    size = 0 if shown.summary == "count" else size
+    return Search(tuple(terms), size, offset, shown, total, tuple(used), order, *places)
+
+
+def _order(kind: str, given: Pairs, reasons: list[Issue], *, strict: bool) -> Iterator[Order]:
+    known = search_parameters.of(kind)
+    for part in (dict(given).get("_sort") or "").split(","):
+        name = part.strip().removeprefix("-")
+        if name in known and not search_parameters.indexed(kind, name):
+            yield Order(name, part.strip().startswith("-"))
+        elif name and strict:
+            reasons.append(_unknown(kind, f"_sort={name}"))
+
+
+def _place(given: Pairs, name: str, keys: int, reasons: list[Issue]) -> Place | None:
+    text = dict(given).get(name)
+    if not text:
+        return None
+    try:
+        found = json.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
+        if isinstance(found, list) and len(found) == keys + 3 and all(isinstance(each, str) for each in found):
+            return tuple(found)
+    except ValueError:
+        pass
+    reasons.append(issue("OWN_WRONG_TYPE", name, "what a link of a page says", repr(text[:60]), at=name))
+    return None
 
 
 def _term(name: str, modifier: str, value: str, kind: str, reasons: list[Issue]) -> Term | None:
-    allowed = _MODIFIERS[PARAMETERS[name].type]
+    kind_of_value = search_parameters.of(kind)[name].type
+    allowed = _INDEXED_MODIFIERS if search_parameters.indexed(kind, name) else _MODIFIERS[kind_of_value]
     if modifier not in allowed:
         named = ", ".join(f"{name}:{each}" if each else name for each in allowed)
         reasons.append(issue("OWN_UNKNOWN_SEARCH_PARAMETER", f"{name}:{modifier}", kind, named, at=name))
         return None
     values = tuple(_ESCAPED.sub(r"\1", part) for part in _COMMA.split(value) if part)
-    return Term(name, modifier, values) if values else None
+    if modifier == "missing" and values not in (("true",), ("false",)):
+        reasons.append(issue("OWN_WRONG_TYPE", f"{name}:missing", "true or false", repr(value[:60]), at=name))
+    elif kind_of_value == "date" and modifier != "missing":
+        for each in values:
+            try:
+                search_parameters.asked_date(each)
+            except ValueError:
+                wanted = "a date such as 2026, 2026-11-23 or ge2026-11-23T17:00:00Z"
+                reasons.append(issue("OWN_WRONG_TYPE", name, wanted, repr(each[:60]), at=name))
+    return Term(kind, name, modifier, values) if values else None
 
 
 def _unknown(kind: str, name: str) -> Issue:
-    known = (*PARAMETERS, *RESULT_PARAMETERS)
+    known = (*search_parameters.of(kind), *RESULT_PARAMETERS)
     near = difflib.get_close_matches(name, known, 1, 0.5)
     hint = f". Did you mean '{near[0]}'?" if near else ""
     return issue("OWN_UNKNOWN_SEARCH_PARAMETER", name, kind, ", ".join(known) + hint, at=name)
@@ -223,12 +274,6 @@ def _number(given: Pairs, name: str, default: int, reasons: list[Issue]) -> int:
     return default
 
 
-def _folded(text: str) -> str:
-    """As FHIR compares strings: without case and accents."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(each for each in apart if not unicodedata.combining(each))
-
-
 # --- what is answered --------------------------------------------------------------------------------------
 
 
@@ -239,15 +284,18 @@ def searched(
     convert: Convert,
     base: str,
     show: Callable[[Json, View], Json] | None = None,
+    matches: Callable[[Json], bool] | None = None,
 ) -> Json:
     """The searchset Bundle of a search; ``base`` is the endpoint's address, ``show`` gives what a View shows of the
-    resource of a head (else the head is the resource)."""
-    matching = [each for each in resources if all(term.matches(each) for term in search.terms)]
-    page = matching[search.offset : search.offset + search.count]
+    resource of a head (else the head is the resource), ``matches`` says what is found (else the terms do)."""
+    matching = [each for each in resources if matches(each)] if matches else _matching(search, resources)
+    ordered, keys = _ordered(kind, search, matching)
+    start = _start(search, keys)
+    page = ordered[start : start + search.count]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset"}
     if search.total:
         bundle["total"] = len(matching)
-    bundle["link"] = list(_links(f"{base}/{kind}", search, len(matching)))
+    bundle["link"] = list(_links(f"{base}/{kind}", search, keys, start))
     if page:
         shown = [show(each, search.view) if show else cut(each, search.view, convert) for each in page]
         bundle["entry"] = [_entry(each, f"{base}/{kind}") for each in shown]
@@ -258,22 +306,101 @@ def _entry(resource: Json, address: str) -> Json:
     return {"fullUrl": f"{address}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
 
 
-def _links(address: str, search: Search, total: int) -> Iterator[Json]:
-    def link(relation: str, offset: int) -> Json:
-        place = (("_offset", str(offset)),) if offset else ()
+def _matching(search: Search, resources: Sequence[Json]) -> list[Json]:
+    return [each for each in resources if all(term.matches(each) for term in search.terms)]
+
+
+def _links(address: str, search: Search, keys: Sequence[Key], start: int) -> Iterator[Json]:
+    """Pages are named by the resource that they follow, so that what is written meanwhile moves none of them."""
+
+    def link(relation: str, *place: tuple[str, str]) -> Json:
         query = urlencode([*search.used, ("_count", str(search.count)), *place], safe=":/|$,")
         return {"relation": relation, "url": f"{address}?{query}"}
 
-    count, offset = search.count, search.offset
-    yield link("self", offset)
+    count, total = search.count, len(keys)
+    at = [(name, token) for name, token in (("_after", search.after), ("_before", search.before)) if token]
+    here = [(name, _token(place)) for name, place in at] or ([("_offset", str(start))] if start else [])
+    yield link("self", *here)
     if not count:
         return
-    yield link("first", 0)
-    if offset > 0:
-        yield link("previous", max(min(offset, total) - count, 0))
-    if offset + count < total:
-        yield link("next", offset + count)
-    yield link("last", max(total - 1, 0) // count * count)
+    yield link("first")
+    if 0 < start <= total and start < total:
+        yield link("previous", ("_before", _token(keys[start].place)))
+    elif start and total:
+        yield link("previous", ("_offset", str(max(total - count, 0))))
+    if start + count < total:
+        yield link("next", ("_after", _token(keys[start + count - 1].place)))
+    last = max(total - 1, 0) // count * count
+    yield link("last", *([("_offset", str(last))] if last else []))
+
+
+def _token(place: Place) -> str:
+    return urlsafe_b64encode(json.dumps(place, ensure_ascii=False, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+# --- the order -----------------------------------------------------------------------------------------------
+
+
+class Key:
+    """Where a resource stands: by the keys of ``_sort``, then by url, newest version first, then by id."""
+
+    __slots__ = ("_parts", "place")
+
+    def __init__(self, order: Sequence[Order], place: Place) -> None:
+        self.place = place
+        *keys, url, version, identity = place
+        parts: list[tuple[Any, bool]] = [
+            ((key == "", key), each.descending and key != "") for each, key in zip(order, keys, strict=True)
+        ]
+        self._parts = (*parts, (url, False), ((versions.order(version), identity), True))
+
+    def __lt__(self, other: Key) -> bool:
+        for (mine, descending), (theirs, _) in zip(self._parts, other._parts, strict=True):
+            if mine != theirs:
+                return bool(theirs < mine if descending and _both(mine, theirs) else mine < theirs)
+        return False
+
+
+def _both(mine: Any, theirs: Any) -> bool:
+    """What has no value comes last in either direction."""
+    return not (isinstance(mine[0], bool) and (mine[0] or theirs[0]))
+
+
+def _ordered(kind: str, search: Search, matching: list[Json]) -> tuple[list[Json], list[Key]]:
+    made = [(Key(search.order, _place_of(kind, search.order, each)), each) for each in matching]
+    made.sort(key=lambda each: each[0])
+    return [each for _, each in made], [key for key, _ in made]
+
+
+def _place_of(kind: str, order: Sequence[Order], resource: Json) -> Place:
+    known = search_parameters.of(kind)
+    keys = [_sorted_by(resource, known[each.name], descending=each.descending) for each in order]
+    return (*keys, resource.get("url") or "", resource.get("version") or "", resource.get("id") or "")
+
+
+def _sorted_by(resource: Json, parameter: search_parameters.SearchParameter, *, descending: bool) -> str:
+    found = [_sortable(each, parameter.type) for each in search_parameters.values(resource, parameter)]
+    return (max(found) if descending else min(found)) if found else ""
+
+
+def _sortable(value: Any, kind: str) -> str:
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("start", "code", "value", "text") if name in value), "")
+    if kind == "date" and value:
+        try:
+            return search_parameters.span(str(value))[0].isoformat(timespec="microseconds")
+        except ValueError:
+            return ""
+    return search_parameters.folded(str(value))
+
+
+def _start(search: Search, keys: Sequence[Key]) -> int:
+    """The index at which a page begins."""
+    if search.after is not None:
+        return bisect_right(keys, Key(search.order, search.after))
+    if search.before is not None:
+        return max(bisect_left(keys, Key(search.order, search.before)) - search.count, 0)
+    return search.offset
 
 
 def cut(resource: Json, shown: View, convert: Convert) -> Json:

@@ -88,7 +88,7 @@ class Store:
         second. Raises what that library raises."""
         held = self._opened().raw_connection()
         held.detach()
-        raw: Any = held.driver_connection
+        raw: Any = held.dbapi_connection
         raw.rollback()
         if hasattr(raw, "autocommit") and self._opened().dialect.name == "postgresql":
             raw.autocommit = True
@@ -336,7 +336,7 @@ def _sqlite(path: str, url: Any) -> Engine:
 def _connected(raw: Any, _: object) -> None:
     """See ``storage.database`` for journal mode DELETE."""
     raw.isolation_level = None
-    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON", "mmap_size=0"):
+    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON", "mmap_size=0", "cache_spill=OFF"):
         raw.execute(f"PRAGMA {pragma}")
 
 
