@@ -130,13 +130,20 @@ class _Listing:
         return self.difference(concepts)
 
     def intersection(self, both: Intersection) -> Iterator[Member]:
-        rest = replace(self.value_set, concepts=Intersection(both.parts[1:]))
-        for part in both.parts[1:]:
+        first, *others = sorted(both.parts, key=self._unlistable)
+        rest = replace(self.value_set, concepts=Intersection(tuple(others)))
+        for part in others:
             if isinstance(part, Import):
                 self._note_import(part)
-        for chunk in _chunks(self.read(both.parts[0])):
+            elif isinstance(part, Select):
+                self.provider(part)
+        for chunk in _chunks(self.read(first)):
             found = among([_coding(member) for member in chunk], rest, self.scope)
             yield from (m for m, f in zip(chunk, found, strict=True) if f.verdict is Verdict.IN)
+
+    def _unlistable(self, part: ConceptSet) -> bool:
+        """True for what a grammar makes: it is judged, not listed, where another part can be listed."""
+        return isinstance(part, Select) and part.query.listed is None and not self.provider(part).info.enumerable
 
     def difference(self, difference: Difference) -> Iterator[Member]:
         self._note_excluded(difference.removed)

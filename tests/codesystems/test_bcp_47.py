@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from engine.asking import call, value_set
 from hypothesis import given
 from hypothesis import strategies as st
 
 import codesystems
 from codesystems.bcp_47 import BCP_47, SUBTAGS, Published, _record, grammar, loaded, parse
+from terminology import Terminology
+from terminology.cli import group
 from terminology.model import Canonical, CodeSystemInfo, Concept, Miss, Property
 from terminology.providers.memory import MemoryProvider
 
@@ -152,3 +155,19 @@ def test_a_registry_that_the_operator_loads_takes_its_place():
     assert BCP_47.source == SUBTAGS
     assert renewed.info.canonical == Canonical(URL, "2099-01-01")
     assert isinstance(renewed.find("de-CH"), Concept)
+
+
+def test_what_the_operator_imports_is_used_at_once(tmp_path):
+    """`terminology import iana` makes a code system of subtags; the tags follow from it."""
+    source = Path(codesystems.__file__).parent / "sources/language-subtag-registry.txt.gz"
+    newer = gzip.decompress(source.read_bytes()).decode().replace("File-Date: 2021-08-06", "File-Date: 2099-01-01")
+    newer = newer.replace("%%\n", "%%\nType: language\nSubtag: xx\nDescription: Newish\nAdded: 2099-01-01\n%%\n", 1)
+    file = tmp_path / "language-subtag-registry.txt"
+    file.write_text(newer, encoding="utf-8")
+    run = CliRunner().invoke(group, ["import", "iana", str(file), "--data-dir", str(tmp_path / "data")])
+    assert run.exit_code == 0, run.output
+    service = Terminology(data_dir=str(tmp_path / "data"))
+    found = service.lookup(URL, "xx-CH")
+    assert (found.display, found.version) == ("Newish (Switzerland)", "2099-01-01")
+    assert service.lookup(URL, "zh-yue").property("preferred-value") == "yue"
+    assert not service.validate_code("xx", URL, version="2021-08-06").result

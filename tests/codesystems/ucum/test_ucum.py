@@ -172,6 +172,14 @@ def test_listed_units_expand_and_others_cannot():
             call("ValueSet/$expand", value_set, installed=True, url=value_set["url"])
 
 
+def test_those_of_a_list_that_are_commensurable_expand():
+    listed = {**units(concept=[{"code": code} for code in ("mg", "mL", "kg")]), "url": "http://example.org/listed"}
+    mass = [{"property": "canonical", "op": "=", "value": "g"}]
+    both = units(filter=mass, valueSet=[listed["url"]])
+    expanded = call("ValueSet/$expand", listed, both, installed=True, url=both["url"])
+    assert [each["code"] for each in expanded["expansion"]["contains"]] == ["mg", "kg"]
+
+
 @pytest.mark.parametrize(
     ("url", "inside", "outside"),
     [
