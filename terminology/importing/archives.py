@@ -44,10 +44,13 @@ LIMITS = Limits()
 
 @dataclass(slots=True)
 class Meter:
-    """How far reading has come: bytes of the source on disk, read and in all."""
+    """How far one pass over a source has come: bytes on disk, read and in all."""
 
     read: int = 0
     size: int = 0
+
+    def begin(self, size: int) -> None:
+        self.read, self.size = 0, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def files(
         if path.is_dir():
             yield from _folder(path, wanted, limits, meter)
             return
-        meter.size += path.stat().st_size
+        meter.begin(path.stat().st_size)
         with path.open("rb") as raw:
             start = raw.read(BLOCK)
             raw.seek(0)
@@ -106,7 +109,7 @@ def files(
 def _folder(path: Path, wanted: Callable[[str], bool], limits: Limits, meter: Meter) -> Iterator[File]:
     found = [each for each in sorted(path.rglob("*")) if each.is_file() and not each.is_symlink()]
     chosen = [each for each in found if wanted(each.relative_to(path).as_posix())]
-    meter.size += sum(each.stat().st_size for each in chosen)
+    meter.begin(sum(each.stat().st_size for each in chosen))
     for each in chosen:
         with each.open("rb") as raw:
             source = _buffered(cast("BinaryIO", _Counted(raw, path, meter)))

@@ -86,7 +86,8 @@ def test_a_single_file_is_read_as_it_is(tmp_path):
 def test_progress_ends_at_the_size_of_the_source(archive):
     meter = Meter()
     path = archive({"a": os.urandom(200_000)})
-    held(path, meter=meter)
+    for _ in range(2):
+        held(path, meter=meter)
     assert meter.size == path.stat().st_size
     assert 0.9 * meter.size <= meter.read
 

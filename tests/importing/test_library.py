@@ -118,6 +118,15 @@ def test_a_code_that_stands_twice_refuses_the_import(library, tmp_path):
     assert library.entries() == ()
 
 
+def test_naming_systems_are_told_apart_by_id(library, tmp_path):
+    path = tmp_path / "systems.ndjson"
+    shared = {"resourceType": "NamingSystem", "url": "http://example.org/n", "name": "N", "status": "active"}
+    shared |= {"kind": "codesystem", "date": "2099", "uniqueId": [{"type": "oid", "value": "2.999"}]}
+    path.write_text("\n".join(json.dumps(shared | {"id": name}) for name in ("a", "b")))
+    load(formats()["fhir"], Source(path, "fhir", {"fhir": "r5"}), library)
+    assert [entry.id for entry in library.entries()] == ["a", "b"]
+
+
 def test_an_index_that_cannot_be_read_is_said(library):
     library.folder.mkdir()
     (library.folder / INDEX).write_text("{")
