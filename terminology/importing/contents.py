@@ -252,7 +252,10 @@ def _labelled(form: Format, label: str, source: Source) -> Iterator[Loaded | Kep
 
 
 def _key(item: Loaded | Kept) -> tuple[str, str, str | None]:
+    """What the library tells apart (``Entry.key``)."""
     if isinstance(item, Loaded):
         return ("CodeSystem", item.info.canonical.url, item.info.canonical.version)
     held = item.resource
-    return (held["resourceType"], held.get("url") or held.get("id") or "", held.get("version"))
+    kind, names = held["resourceType"], [held.get("url"), held.get("id")]
+    named = next((name for name in (reversed(names) if kind == "NamingSystem" else names) if name), "")
+    return (kind, str(named), held.get("version"))
