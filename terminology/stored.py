@@ -117,6 +117,8 @@ class Stored:
         """The Store; opened by the first who needs it. Raises StoreError."""
         with self._opening:
             if self._store is None:
+                if self._file is not None and not self._settings.store:
+                    self._file.parent.mkdir(parents=True, exist_ok=True)
                 self._store = _open(self._url or "")
             return self._store
 

@@ -108,6 +108,10 @@ class _Walk:
         if known is None:
             yield path, f"{kind} is no type of FHIR {self._fhir} that is known here"
             return
+        if kind == "Extension" and held:
+            valued = any(name.startswith(("value", "_value")) for name in held)
+            if valued == ("extension" in held):
+                yield path, "an extension has either a value or extensions of its own"
         for name, value in held.items():
             if name != "resourceType":
                 yield from self._member(held, name, value, known, (kind, path, depth))
