@@ -79,8 +79,9 @@ class Origin:
 
     def within(self, url: str, at: str) -> str:
         """An address that a page names, absolute; raises Invalid where it is another server's."""
-        found = urljoin(at, url).partition("#")[0]
+        found = url
         try:
+            found = urljoin(at, url).partition("#")[0]
             parts = urlsplit(found)
             plain = not parts.username and not parts.password and all("!" <= letter != "\\" for letter in found)
             same = plain and _origin(parts) == self._origin

@@ -101,5 +101,4 @@ TRANSFERS: Mapping[str, Sentence] = {
     ),
     "OWN_ROW_SUBSETTED": _invalid("the server gives only a part of it (SUBSETTED); import it from its publisher"),
     "OWN_ROW_NOT_A_RESOURCE": _invalid("the entry holds no resource"),
-    "OWN_ROW_CODE_TWICE": _invalid("the code '{0}' stands in it twice"),
 }

@@ -236,23 +236,7 @@ def _used(source: Source, resource: Json, origin: Origin, fhir: FhirVersion) -> 
         source.refuse(place, "OWN_ROW_SUBSETTED")
         return
     for item in items(source, place, from_r4(resource) if fhir == "R4" else resource):
-        if isinstance(item, Loaded) and (twice := _twice(resource)) is not None:
-            source.refuse(place, "OWN_ROW_CODE_TWICE", printable(twice))
-        else:
-            yield replace(item, source=origin.base)
-
-
-def _twice(resource: Json) -> str | None:
-    """A code that a code system lists more than once: the compiler would refuse all that comes with it."""
-    waiting, seen = [resource], set[str]()
-    while waiting:
-        for concept in _dicts(waiting.pop().get("concept")):
-            code = str(concept.get("code"))
-            if code in seen:
-                return code
-            seen.add(code)
-            waiting.append(concept)
-    return None
+        yield replace(item, source=origin.base)
 
 
 def _outcomes(bundle: Json) -> Iterator[str]:
