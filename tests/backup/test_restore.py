@@ -299,7 +299,7 @@ def test_killed_at_any_moment_the_old_state_or_the_new_is_there(archive, tmp_pat
         if found == new:
             restore(tmp_path / "back.tar", other, Progress(), replace=True)
             assert states.seen(other) == old
-    print(f"seed {seed}: {outcomes}")
+    assert sum(outcomes.values()) == 20
     restore(archive, other, Progress(), replace=True)
     assert states.seen(other) == new
     assert not list(other.library.folder.glob(".restore*"))
