@@ -47,10 +47,7 @@ _WRITABLE = "Read, search, changes (from this machine only) and terminology oper
 PRODUCT = "Flask FHIR Terminology"
 DISTRIBUTION = "flask-fhir-terminology"
 
-_OPEN = {
-    "coding": [{"system": f"{CANONICAL_BASE}/CodeSystem/security-service", "code": "none", "display": "None"}],
-    "text": "This server asks for no identity. Put it behind a gateway where that is not wanted.",
-}
+_OPEN = {"text": "This server asks for no identity. Put it behind a gateway where that is not wanted."}
 _OPEN_EXPANSION = ("_limit", "_incomplete")
 
 

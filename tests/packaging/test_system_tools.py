@@ -11,7 +11,7 @@ pytestmark = pytest.mark.system
 @pytest.mark.parametrize(
     ("command", "oldest"),
     [
-        (["node", "--version"], 18),
+        (["node", "--version"], 20),
         (["npm", "--version"], 9),
         (["javac", "--version"], 17),
         (["mvn", "--version"], 3),
