@@ -250,6 +250,19 @@ def test_a_worker_starts_without_the_heavy_libraries() -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+def test_a_service_that_is_only_read_never_loads_the_store(tmp_path: Path) -> None:
+    asked = ("CodeSystem/$lookup?system=http://www.ama-assn.org/go/cpt&code=38232", "CodeSystem?name=x", "metadata")
+    program = (
+        "import json, sys, terminology;"
+        f"client = terminology.create_app({{'data_dir': {str(tmp_path)!r}}}).test_client();"
+        f"print([client.get('/fhir/r4/' + each).status_code for each in {asked!r}]);"
+        f"print(json.dumps([name for name in {NOT_AT_START!r} if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.splitlines() == ["[200, 200, 200]", "[]"], done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_is_one_for_python_and_for_type_checkers(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()

@@ -93,6 +93,25 @@ def test_a_port_in_use_is_refused_with_exit_code_2():
     assert done.stderr == f"error: 127.0.0.1:{port} is in use. Choose another with --host or --port\n"
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--host", "0.0.0.0", "--data-dir", "data"), "for this machine alone"),
+        (("--host", "192.0.2.1", "--data-dir", "data"), "for this machine alone"),
+        ((), "nothing would keep"),
+        (("--store", "sqlite:///nowhere/at/all/store"), "cannot be used"),
+        (("--store", "mysql://x/y"), "a database url"),
+    ],
+)
+def test_writes_that_nobody_should_make_or_nothing_would_keep_are_refused_at_start(tmp_path, flags, said):
+    done = subprocess.run(
+        command(free_port(), "--allow-writes", *flags),
+        capture_output=True, text=True, check=False, env=clean_environment(), cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 def test_a_host_that_does_not_exist_is_refused(monkeypatch):
     def fail(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
