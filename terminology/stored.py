@@ -41,6 +41,8 @@ RETRY = 1.0
 """Seconds for which a store that could not be asked is not asked again."""
 KEPT = 86_400
 """Seconds after which a compiled file that no resource needs is removed."""
+BASES = 16
+"""So many catalogs, with this layer over them, are kept."""
 SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 FILE = "store.sqlite"
 SQLITE = "sqlite:///"
@@ -90,6 +92,7 @@ class Stored:
         self._store: Store | None = None
         self._snapshot = Snapshot()
         self._quiet = 0.0
+        self._inode: int | None = None
         self._files: dict[tuple[str, str], str] = {}
         self._own: tempfile.TemporaryDirectory[str] | None = None
         path = self._url.removeprefix(SQLITE) if self._url and self._url.startswith(SQLITE) else None
@@ -133,6 +136,8 @@ class Stored:
             return base
         known = held.over.get(id(base))
         if known is None:
+            if len(held.over) >= BASES:
+                held.over.clear()
             known = held.over[id(base)] = base, held.layer.over(base)
         return known[1]
 
@@ -147,7 +152,7 @@ class Stored:
             return held
         try:
             number = self._generation()
-            if number > held.generation:
+            if number != held.generation or self._replaced():
                 held = self._refreshed()
             self._quiet = 0.0
         except Unavailable:
@@ -167,13 +172,14 @@ class Stored:
     def _refreshed(self) -> Snapshot:
         with self._lock:
             held = self._snapshot
-            if self._file is not None and not self._file.is_file():
-                number, changes = 0, list[Version]()
-            elif (number := self._generation()) <= held.generation:
+            number = self._generation()
+            if number == held.generation and not self._replaced():
                 return held
-            elif number == 0:
-                changes = []
-            else:
+            if self._replaced() or number < held.generation:
+                held = self._anew()
+            self._inode = self._watch.inode if isinstance(self._watch, FileWatch) else None
+            changes: list[Version] = []
+            if number:
                 number, changes = self.opened().changed(max(held.generation, 0))
             parts = dict(held.parts)
             for each in changes:
@@ -187,6 +193,19 @@ class Stored:
             if changes:
                 self._sweep()
             return self._snapshot
+
+    def _replaced(self) -> bool:
+        """True where another file stands in the place of the one that was read: a copy was restored."""
+        return isinstance(self._watch, FileWatch) and self._inode not in (None, self._watch.inode)
+
+    def _anew(self) -> Snapshot:
+        """Lets go of a store that was replaced; all of the new one is read."""
+        with self._opening:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+        self._files.clear()
+        return Snapshot()
 
     def _made(self, version: Version) -> Catalog:
         """The layer of one resource. One that this release cannot process is still read and searched."""

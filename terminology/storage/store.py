@@ -71,7 +71,11 @@ class Store:
         self._engine: tuple[int, Engine] | None = None
         try:
             self._migrate()
+        except StoreError:
+            self.close()
+            raise
         except (SQLAlchemyError, OSError) as wrong:
+            self.close()
             raise StoreError(f"store: {shown(url)} cannot be used: {_first_line(wrong)}") from wrong
 
     # --- connections -----------------------------------------------------------------------------------------

@@ -17,10 +17,11 @@ BUSY = 5.0
 class _Connection:
     """A read-only connection that is closed when its thread ends."""
 
-    __slots__ = ("__weakref__", "process", "raw")
+    __slots__ = ("__weakref__", "inode", "process", "raw")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, inode: int) -> None:
         self.process = os.getpid()
+        self.inode = inode
         uri = f"{Path(path).absolute().as_uri()}?mode=ro"
         self.raw = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
 
@@ -38,6 +39,8 @@ class FileWatch:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.inode: int | None = None
+        """Which file it was when last looked: another one after a restore."""
         self._local = threading.local()
         self._connections: WeakSet[_Connection] = WeakSet()
 
@@ -45,10 +48,12 @@ class FileWatch:
         """0 where there is no store, or one that nothing was written to. Raises Unavailable."""
         held: _Connection | None = getattr(self._local, "held", None)
         try:
-            if held is None or held.process != os.getpid():
-                if not os.path.exists(self._path):  # noqa: PTH110  a third of the cost
-                    return 0
-                held = self._local.held = _Connection(self._path)
+            inode = self.inode = os.stat(self._path).st_ino  # noqa: PTH116  a third of the cost
+        except OSError:
+            return 0
+        try:
+            if held is None or held.process != os.getpid() or held.inode != inode:
+                held = self._local.held = _Connection(self._path, inode)
                 self._connections.add(held)
             row = held.raw.execute("SELECT value FROM generation").fetchone()
         except sqlite3.Error as failed:

@@ -276,6 +276,20 @@ def test_a_change_by_another_process_is_seen_by_the_next_request(client: Client,
     other.app.extensions["terminology"]["/fhir"].stored.opened().close()
 
 
+def test_a_store_that_was_restored_under_a_running_server_is_read_anew(client: Client, tmp_path: Path) -> None:
+    identity = created(client)
+    place = tmp_path / "store.sqlite"
+    copy = place.read_bytes()
+    client.ask("PUT", f"CodeSystem/{identity}", body=colours(id=identity, concept=[{"code": "green"}]))
+    assert lookup(client, "green").status == 200
+    (tmp_path / "restored").write_bytes(copy)
+    (tmp_path / "restored").replace(place)
+    assert (lookup(client, "red").status, lookup(client, "green").status) == (200, 404)
+    assert client.get(f"CodeSystem/{identity}").headers["ETag"] == 'W/"1"'
+    reply = client.ask("PUT", f"CodeSystem/{identity}", body=colours(id=identity, concept=[{"code": "blue"}]))
+    assert (reply.headers["ETag"], lookup(client, "blue").status) == ('W/"2"', 200)
+
+
 def test_a_large_code_system_is_served_from_a_file(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
