@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -355,3 +356,19 @@ def test_without_the_switch_nothing_is_written(tmp_path: Path) -> None:
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": []}
     assert client.post("", bundle).ids == ["OWN_BUNDLE_TYPE"]
     assert not list(tmp_path.iterdir())
+
+
+def test_of_many_changes_to_one_version_one_is_made(app: Flask) -> None:
+    """Eight clients change the version that they all have read: the first wins, the others are told."""
+    client = Client(app)
+    identity = created(client)
+    for version in range(1, 6):
+        with ThreadPoolExecutor(8) as pool:
+            body = colours(id=identity, title=f"After {version}")
+            headers = {"If-Match": f'W/"{version}"'}
+            asked = [
+                pool.submit(client.ask, "PUT", f"CodeSystem/{identity}", body=body, headers=headers) for _ in range(8)
+            ]
+            found = sorted(each.result().status for each in asked)
+        assert found == [200, *[412] * 7]
+    assert client.get(f"CodeSystem/{identity}/_history").resource["total"] == 6
