@@ -6,9 +6,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import clean_environment
+
+Json = dict[str, Any]
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -43,15 +46,16 @@ class Installing:
             "TERMINOLOGY_DATA_DIR": str(folder / "data"),
         }
 
-    def __call__(self, *arguments: str | Path, code: int = 0) -> dict:
+    def __call__(self, *arguments: str | Path, code: int = 0) -> Json:
         command = [sys.executable, "-m", "terminology", *arguments, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=self._environment)
         assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
+        said: Json = json.loads(done.stdout)
+        return said
 
 
 @pytest.fixture(scope="module")
-def terminology(tmp_path_factory):
+def terminology(tmp_path_factory: pytest.TempPathFactory) -> Installing:
     made = Installing(tmp_path_factory.mktemp("content"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
     subprocess.run([*pip, "--target", made.packages, *WHEELS], check=True, env=clean_environment())
@@ -59,7 +63,7 @@ def terminology(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def jars(tmp_path_factory):
+def jars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("jars")
     copying = ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-DoutputDirectory={folder}"]
     for artifact in JARS.values():
@@ -67,7 +71,7 @@ def jars(tmp_path_factory):
     return {fhir: next(folder.glob(f"*-{fhir}-*.jar")) for fhir in JARS}
 
 
-def test_python_packages_hold_what_was_counted(terminology):
+def test_python_packages_hold_what_was_counted(terminology: Installing) -> None:
     told = terminology("install", "--all")
     found = {each["url"]: each for content in told["installed"] for each in content["loaded"]}
     assert {url: (e["version"], e["content"], e["concepts"]) for url, e in found.items()} == COUNTED
@@ -76,7 +80,7 @@ def test_python_packages_hold_what_was_counted(terminology):
     assert {each["result"] for content in again["installed"] for each in content["loaded"]} == {"unchanged"}
 
 
-def test_the_marrow_codes_have_their_official_titles(terminology):
+def test_the_marrow_codes_have_their_official_titles(terminology: Installing) -> None:
     terminology("install", "icd-10-pcs", "icd-10-cm")
     for code, title in MARROW.items():
         found = terminology("lookup", "http://www.cms.gov/Medicare/Coding/ICD10", code)
@@ -85,20 +89,20 @@ def test_the_marrow_codes_have_their_official_titles(terminology):
     assert {"name": "display", "valueString": "Bone marrow donor"} in donor["parameter"]
 
 
-def kinds(told):
+def kinds(told: Json) -> tuple[Counter[str], int]:
     loaded = [each for content in told["installed"] for each in content["loaded"]]
     systems = [each for each in loaded if each["kind"] == "CodeSystem"]
     return Counter(each["kind"] for each in loaded), sum(each["concepts"] for each in systems)
 
 
-def test_hl7s_terminology_is_in_the_jar_for_r5(terminology, jars):
+def test_hl7s_terminology_is_in_the_jar_for_r5(terminology: Installing, jars: dict[str, Path]) -> None:
     told = terminology("install", "tho", "--from", jars["r5"])
     assert kinds(told) == ({"CodeSystem": 1_135, "ValueSet": 2_424, "NamingSystem": 612}, 19_268)
     contents = Counter(each["content"] for each in told["installed"][0]["loaded"] if each["kind"] == "CodeSystem")
     assert contents == {"complete": 829, "not-present": 296, "fragment": 7, "example": 3}
 
 
-def test_the_extensions_are_in_the_jar_for_r5(terminology, jars):
+def test_the_extensions_are_in_the_jar_for_r5(terminology: Installing, jars: dict[str, Path]) -> None:
     counted, concepts = kinds(terminology("install", "fhir-extensions", "--from", jars["r5"]))
     assert (counted["CodeSystem"], counted["ValueSet"], concepts) == (37, 60, 257)
 
@@ -111,7 +115,15 @@ def test_the_extensions_are_in_the_jar_for_r5(terminology, jars):
         ("r5", 448, 788, 4_862, 0),
     ],
 )
-def test_the_jar_of_each_fhir_version_holds_its_core(terminology, jars, fhir, systems, value_sets, concepts, refused):
+def test_the_jar_of_each_fhir_version_holds_its_core(
+    terminology: Installing,
+    jars: dict[str, Path],
+    fhir: str,
+    systems: int,
+    value_sets: int,
+    concepts: int,
+    refused: int,
+) -> None:
     told = terminology("install", "fhir-core", "--from", jars[fhir], "--dry-run", code=1 if refused else 0)
     counted, total = kinds(told)
     assert (counted["CodeSystem"], counted["ValueSet"], total) == (systems, value_sets, concepts)
