@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,7 @@ class Store:
         with self._lock:
             if self._engine is None or self._engine[0] != os.getpid():
                 self._engine = os.getpid(), _engine(self._url)
+                weakref.finalize(self, _ended, os.getpid(), self._engine[1].dispose)
             return self._engine[1]
 
     def bare(self) -> Any:
@@ -369,6 +371,13 @@ def _upgrade(connection: Connection, found: str | None, url: str) -> None:
     command.upgrade(config, "head")
 
 
+def _ended(owner: int, close: Callable[[], None]) -> None:
+    """Closes what nobody holds any more, in the process that opened it."""
+    if owner == os.getpid():
+        with suppress(Exception):
+            close()
+
+
 def _first_line(failed: BaseException) -> str:
     return str(failed).partition("\n")[0][:300]
 
@@ -390,6 +399,7 @@ class Watch:
             try:
                 if self._held is None or self._held[0] != os.getpid():
                     self._held = os.getpid(), self._store.bare()
+                    weakref.finalize(self, _ended, os.getpid(), self._held[1].close)
                 return int(self._held[1].execute("SELECT value FROM generation").fetchone()[0])
             except Exception as failed:
                 self.close()
