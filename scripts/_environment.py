@@ -1,4 +1,4 @@
-"""Brings a virtual environment to a level, runtime or develop, from the hashed locks; standard library only.
+"""Brings a virtual environment to a level, runtime, develop or system, from the hashed locks; standard library only.
 
 A stamp in the environment names what was installed: its key covers pyproject.toml, the locks, the version,
 the Python and the folder. Two callers wait for each other; an install that was interrupted starts afresh; an
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "runtime": ("runtime", "build"),
     "develop": ("runtime", "build", "develop"),
+    "system": ("runtime", "build", "develop", "system"),
 }
 
 
@@ -35,7 +36,7 @@ def main(level: str, venv: Path, *, only_ask: bool) -> int:
 
 
 def is_ready(level: str, venv: Path) -> bool:
-    levels = [level] if level == "develop" else [level, "develop"]
+    levels = list(LOCKS)[list(LOCKS).index(level) :]
     return not unfinished(venv).exists() and any(stamped(each, venv) for each in levels)
 
 

@@ -4,6 +4,7 @@ Resolved on the oldest Python we support, whose conditional dependencies include
 `.ci/run` installs the files on every supported Python. No line names an index, a host or a folder.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> None:
     compile_lock("runtime", runtime, (), arguments)
     compile_lock("build", flat("build", groups), ("runtime",), arguments)
     compile_lock("develop", [*runtime, *flat("dev", groups)], ("runtime", "build"), arguments)
+    compile_lock("system", flat("system", groups), ("runtime", "build", "develop"), arguments)
 
 
 def flat(group: str, groups: dict[str, list[Any]]) -> list[str]:
@@ -41,15 +43,24 @@ def compile_lock(name: str, wanted: list[str], earlier: tuple[str, ...], argumen
     target = LOCKS / f"{name}.lock"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "wanted.in")
-        held = [f"-c {LOCKS / f'{lock}.lock'}" for lock in earlier]
+        held = [f"-c {constraints(lock, Path(folder))}" for lock in earlier]
         source.write_text("\n".join([*held, *wanted]) + "\n")
         command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"]
-        command += ["--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate", "--no-emit-index-url"]
+        command += ["--no-strip-extras", "--allow-unsafe", "--no-header", "--no-annotate", "--no-emit-index-url"]
         command += ["--no-emit-trusted-host", "--no-emit-find-links", "--no-emit-options"]
         upgrade = [] if "--no-upgrade" in arguments else ["--upgrade"]
         subprocess.run([*command, *upgrade, "--output-file", target, source], check=True, cwd=folder)
     head = f"# Made by scripts/lock from pyproject.toml ({name}). pip install --require-hashes -r reads it.\n"
     target.write_text(head + target.read_text())
+
+
+def constraints(lock: str, folder: Path) -> Path:
+    """An earlier lock as constraints, in which pip takes no extras. The locks themselves keep them: pip wants a release
+    with its extra pinned too, as soon as a newer one is published."""
+    held = folder / f"{lock}.txt"
+    text = (LOCKS / f"{lock}.lock").read_text()
+    held.write_text(re.sub(r"^([\w.-]+)\[[^]]*\]==", r"\1==", text, flags=re.MULTILINE))
+    return held
 
 
 if __name__ == "__main__":
