@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from terminology import create_app, search, search_parameters
+from terminology import create_app
 from terminology.operation import Operation, Parameter
 from terminology.operations import OPERATIONS
 from terminology.operations.shared import SCOPE_PARAMETERS
+from terminology.rest import search, search_parameters
 
 CPT = "http://www.ama-assn.org/go/cpt"
 

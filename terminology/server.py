@@ -21,8 +21,12 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Rule
 
-from terminology.endpoint import Endpoint
-from terminology.exchange import (
+from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
+from terminology.model import FhirVersion, Json
+from terminology.operation import Operation
+from terminology.operations import OPERATIONS
+from terminology.rest.endpoint import Endpoint
+from terminology.rest.exchange import (
     FORM_LIMIT,
     Answer,
     Asked,
@@ -33,11 +37,7 @@ from terminology.exchange import (
     read,
     request_id,
 )
-from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
-from terminology.model import FhirVersion, Json
-from terminology.negotiation import FHIR_JSON, FORM, JSON_PATCH, body_form, is_form
-from terminology.operation import Operation
-from terminology.operations import OPERATIONS
+from terminology.rest.negotiation import FHIR_JSON, FORM, JSON_PATCH, body_form, is_form
 from terminology.wire.malformed import Malformed
 
 if TYPE_CHECKING:

@@ -30,16 +30,10 @@ LAYERS = (
     ("validation",),
     ("operation", "parameters", "wire", "resources", "shelves", "request"),
     ("layers",),
+    ("procedures",),
     ("operations",),
-    ("procedures", "definitions", "capabilities"),
-    ("negotiation",),
-    ("exchange",),
-    ("search_terms", "search_parameters", "search", "bundles", "refusals", "histories"),
-    ("search_index",),
-    ("changes",),
-    ("interactions",),
-    ("transactions",),
-    ("endpoint",),
+    ("definitions", "capabilities"),
+    ("rest",),
     ("access", "web", "server", "guests", "service", "serving", "bulk"),
     ("output", "exporting"),
     ("", "cli"),
@@ -63,10 +57,7 @@ MAY_IMPORT_SIDE = {
         "backup",
         "discovery",
         "stored",
-        "changes",
-        "histories",
-        "interactions",
-        "transactions",
+        "rest",
         "request",
         "layers",
         "guests",
@@ -81,7 +72,7 @@ MAY_IMPORT_SIDE = {
     "importing": {"discovery", "backup", "cli"},
     "backup": {"cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
-    "stored": {"exchange", "endpoint", "service", "serving"},
+    "stored": {"rest", "service", "serving"},
 }
 
 # A library is imported in its rooms only.
@@ -95,9 +86,10 @@ ROOMS = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
     "psycopg": {"storage"},
-    "jsonpatch": {"changes"},
-    "jsonpointer": {"changes"},
+    "jsonpatch": {"rest.changes"},
+    "jsonpointer": {"rest.changes"},
     "click": {"cli"},
+    "rich": {"cli"},
     "requests": {"outgoing"},
     "urllib3": {"outgoing"},
     "re2": {"patterns"},
@@ -108,7 +100,7 @@ ROOMS = {
 }
 
 # A worker holds none of these before it needs them (decisions 30).
-NOT_AT_START = ("sqlalchemy", "alembic", "psycopg", "jsonpatch", "pyspark", "fhir", "pydantic", "requests")
+NOT_AT_START = ("sqlalchemy", "alembic", "psycopg", "jsonpatch", "duckdb", "pyspark", "rich", "fhir", "pydantic", "requests")
 
 
 def sources(package: str) -> list[Path]:

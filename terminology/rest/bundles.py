@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from terminology.exchange import Answer, Asked, is_resource, read
 from terminology.issues import Invalid, NotSupported, TooCostly, UnsupportedMedia, issue
 from terminology.model import Issue, Json
-from terminology.negotiation import JSON_PATCH
+from terminology.rest.exchange import Answer, Asked, is_resource, read
+from terminology.rest.negotiation import JSON_PATCH
 
 _CONDITIONS = {"if-none-match": "ifNoneMatch", "if-match": "ifMatch", "if-none-exist": "ifNoneExist"}
 _PASSED_ON = ("accept-language", "prefer", "x-cache-id", "x-too-costly-threshold")

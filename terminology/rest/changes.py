@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from terminology import resources
-from terminology.exchange import Asked, Conflict, Gone, Pairs, PreconditionFailed, Service, pairs
 from terminology.issues import Invalid, NotAllowed, NotFound, Refusal, Unprocessable, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
-from terminology.search_terms import terms
+from terminology.rest.exchange import Asked, Conflict, Gone, Pairs, PreconditionFailed, Service, pairs
+from terminology.rest.search_terms import terms
 from terminology.storage.records import CanonicalTaken, Head, Version, Writer
 from terminology.wire import json_text
 from terminology.wire.checks import reasons

@@ -18,23 +18,23 @@ from email.utils import format_datetime
 from functools import partial
 from itertools import islice
 
-from terminology import bundles, changes, search, search_parameters
 from terminology.capabilities import Statements
 from terminology.catalog import Catalog
 from terminology.definitions import definition
-from terminology.exchange import Answer, Asked, Pairs, Service, WrongMethod, threshold
-from terminology.interactions import Interactions
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Issue, Json
-from terminology.negotiation import FHIR_JSON, Medium, accepted, short
 from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
-from terminology.refusals import headers, status
 from terminology.request import Exchange
-from terminology.search_index import Index
+from terminology.rest import bundles, changes, search, search_parameters
+from terminology.rest.exchange import Answer, Asked, Pairs, Service, WrongMethod, threshold
+from terminology.rest.interactions import Interactions
+from terminology.rest.negotiation import FHIR_JSON, Medium, accepted, short
+from terminology.rest.refusals import headers, status
+from terminology.rest.search_index import Index
+from terminology.rest.transactions import Transactions
 from terminology.stored import read
-from terminology.transactions import Transactions
 from terminology.wire import json_text
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.r4 import answer_to_r4, from_r4, to_r4

@@ -16,10 +16,10 @@ from uuid import uuid4
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, NotAllowed, Refusal, issue
 from terminology.model import FhirVersion, Json
-from terminology.negotiation import FHIR_JSON, Form, Medium
 from terminology.operation import Operation
 from terminology.parameters import Given
 from terminology.request import Exchange
+from terminology.rest.negotiation import FHIR_JSON, Form, Medium
 from terminology.settings import Settings
 from terminology.stored import Stored
 from terminology.wire import json_text

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from terminology.exchange import Pairs
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
+from terminology.rest.exchange import Pairs
 from terminology.storage.records import Version
 
 _INSTANT = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?)?)?")

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from terminology import changes, histories
-from terminology.changes import Changes, Done, Matching
-from terminology.exchange import Answer, Asked, Gone, Service
 from terminology.issues import NotFound, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Json
+from terminology.rest import changes, histories
+from terminology.rest.changes import Changes, Done, Matching
+from terminology.rest.exchange import Answer, Asked, Gone, Service
 from terminology.storage.records import Version
 from terminology.wire.outcomes import operation_outcome
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from terminology.exchange import Conflict, Gone, HeaderTooLarge, PreconditionFailed, UrlTooLong, WrongMethod
 from terminology.issues import (
     Invalid,
     NotAcceptable,
@@ -17,6 +16,7 @@ from terminology.issues import (
     Unprocessable,
     UnsupportedMedia,
 )
+from terminology.rest.exchange import Conflict, Gone, HeaderTooLarge, PreconditionFailed, UrlTooLong, WrongMethod
 
 STATUS: Mapping[type[Refusal], int] = {
     Invalid: 400,

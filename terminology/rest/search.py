@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from terminology import search_parameters, versions
+from terminology import versions
 from terminology.catalog import Catalog
-from terminology.exchange import Pairs
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
+from terminology.rest import search_parameters
+from terminology.rest.exchange import Pairs
 
 Convert = Callable[[Json], Json]
 Place = tuple[str, ...]

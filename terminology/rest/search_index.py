@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from terminology.exchange import Service
 from terminology.model import FhirVersion, Json, Miss
-from terminology.search import Search, Term
-from terminology.search_terms import terms
+from terminology.rest.exchange import Service
+from terminology.rest.search import Search, Term
+from terminology.rest.search_terms import terms
 
 Matches = Callable[[Json], bool]
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from terminology.model import Json
-from terminology.search_terms import INDEXED
+from terminology.rest.search_terms import INDEXED
 
 
 class SearchParameter(NamedTuple):

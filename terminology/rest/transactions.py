@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from terminology.changes import KINDS, Change, Done
-from terminology.exchange import Answer, Asked, Conflict
-from terminology.interactions import Interactions
 from terminology.issues import NotFound, NotSupported, Refusal, Unprocessable, issue
 from terminology.model import Issue, Json
+from terminology.rest.changes import KINDS, Change, Done
+from terminology.rest.exchange import Answer, Asked, Conflict
+from terminology.rest.interactions import Interactions
 from terminology.storage.records import CanonicalTaken, Writer
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}

@@ -7,7 +7,7 @@ from http_client import CPT, Client, parameters
 
 from terminology.issues import NotAcceptable, UnsupportedMedia
 from terminology.model import FhirVersion
-from terminology.negotiation import accepted, body_form
+from terminology.rest.negotiation import accepted, body_form
 
 LOOKUP = f"CodeSystem/$lookup?system={CPT}&code=38232"
 JSON, XML = "application/fhir+json", "application/fhir+xml"

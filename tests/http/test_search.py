@@ -9,9 +9,9 @@ from http_client import CPT, Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terminology import search
 from terminology.catalog import Catalog
-from terminology.exchange import pairs
+from terminology.rest import search
+from terminology.rest.exchange import pairs
 
 SYSTEM = "https://flask-fhir-terminology.org/fhir/CodeSystem/bone-marrow-harvest"
 

@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 from http_client import Client
 
-from terminology import create_app, search_parameters
-from terminology.search_parameters import fits
+from terminology import create_app
+from terminology.rest import search_parameters
+from terminology.rest.search_parameters import fits
 
 STORED: tuple[dict[str, Any], ...] = (
     {
