@@ -34,7 +34,7 @@ LAYERS = (
     ("operations",),
     ("definitions", "capabilities"),
     ("rest",),
-    ("access", "web", "server", "guests", "service", "serving", "bulk"),
+    ("access", "web", "door", "dispatch", "server", "guests", "service", "serving", "bulk"),
     ("output", "exporting"),
     ("", "cli"),
     ("__main__",),
@@ -77,8 +77,8 @@ MAY_IMPORT_SIDE = {
 
 # A library is imported in its rooms only.
 ROOMS = {
-    "flask": {"server", "web", "access", "service"},
-    "werkzeug": {"server", "web", "access", "service"},
+    "flask": {"server", "dispatch", "web", "access", "service"},
+    "werkzeug": {"server", "door", "dispatch", "web", "access", "service"},
     "marshmallow": {"parameters", "operations"},
     "fhir": {"resources", "wire.checks"},
     "pydantic": {"resources", "wire.checks"},
@@ -100,7 +100,18 @@ ROOMS = {
 }
 
 # A worker holds none of these before it needs them (decisions 30).
-NOT_AT_START = ("sqlalchemy", "alembic", "psycopg", "jsonpatch", "duckdb", "pyspark", "rich", "fhir", "pydantic", "requests")
+NOT_AT_START = (
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "jsonpatch",
+    "duckdb",
+    "pyspark",
+    "rich",
+    "fhir",
+    "pydantic",
+    "requests",
+)
 
 
 def sources(package: str) -> list[Path]:
