@@ -1,0 +1,78 @@
+"""Part http: requests a second and processor time a request, beside a bare Flask route on the same Granian.
+
+Hot figures never stand alone: beside each are the cold ones, the share of answers that came from the response cache,
+and a run in which each query string is new. Then latency at 70 % of the own maximum, sent at a fixed rate.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from bench import servers, wrk
+from bench.content import LARGE, loaded
+from bench.questions import Question, questions
+from bench.report import Goal, Report, turns
+from bench.wrk import Load, Requests
+
+BARE = "bare Flask, 600 bytes"
+OPEN_LOOP = (
+    "hot $lookup",
+    "cold $lookup",
+    "cold CodeSystem/$validate-code",
+    "cold $expand of 78,000, filter, count 20",
+)
+
+
+def run(report: Report) -> None:
+    with tempfile.TemporaryDirectory() as held:
+        folder = Path(held)
+        large = loaded(2000 if report.quick else LARGE, folder)
+        flags = ["--data-dir", str(folder / "data"), "--content", str(folder / "content")]
+        with servers.bare(workers=report.workers) as bare, servers.ours(*flags, workers=report.workers) as ours:
+            asked = questions("/fhir/r4", large)
+            compared(report, bare, ours, asked)
+            at_seventy(report, ours, asked)
+
+
+def compared(report: Report, bare: servers.Server, server: servers.Server, asked: Mapping[str, Question]) -> None:
+    """Two tables over the same turns: requests a second, and processor time a request."""
+    loads: dict[str, list[Load]] = {BARE: [], **{name: [] for name in asked}}
+
+    def turn(name: str, at: servers.Server, requests: Requests) -> float:
+        found = wrk.load(at, requests, report.seconds)
+        loads[name].append(found)
+        return found.per_second
+
+    for at, each in ((bare, Requests("/")), *((server, question.requests) for question in asked.values())):
+        wrk.load(at, each, 1.0)  # once unmeasured: both workers have read what they need
+    ways = {BARE: partial(turn, BARE, bare, Requests("/"))}
+    ways |= {name: partial(turn, name, server, question.requests) for name, question in asked.items()}
+    taken = turns(ways, report.rounds)
+    goals = {name: question.goal for name, question in asked.items() if question.goal}
+    hits = {
+        name: {"hit ratio": f"{max(each.hit for each in found):.2f}"} for name, found in loads.items() if name != BARE
+    }
+    report.table("wrk, 32 connections", "requests/s", taken, beside=BARE, goals=goals, more=hits)
+    if not server.pid:
+        return
+    spent = {name: [each.processor for each in found] for name, found in loads.items()}
+    report.table("processor time of the server, the ratio upside down", "µs/request", spent, beside=BARE)
+
+
+def at_seventy(report: Report, server: servers.Server, asked: Mapping[str, Question]) -> None:
+    """p50 and p99 at 70 % of the maximum that this very server just reached."""
+    middle: dict[str, list[float]] = {}
+    for name in OPEN_LOOP:
+        requests = asked[name].requests
+        for _ in range(report.rounds):
+            most = wrk.load(server, requests, report.seconds).per_second
+            p50, p99 = wrk.open_loop(server, requests, 0.7 * most, report.seconds)
+            middle.setdefault(f"{name}, p50", []).append(p50)
+            middle.setdefault(f"{name}, p99", []).append(p99)
+    for name in OPEN_LOOP:
+        series = {f"{name}, {part}": middle[f"{name}, {part}"] for part in ("p50", "p99")}
+        goals = {f"{name}, p99": Goal(at_most=5)}
+        report.table("latency at 70 % of the own maximum, open loop", "ms", series, beside=f"{name}, p50", goals=goals)
