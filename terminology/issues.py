@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from terminology.findings import FINDINGS
 from terminology.model import Coding, Issue
 from terminology.sentences import CHANGING, GRAMMARS, LOADING, Sentence
 from terminology.transfers import TRANSFERS
@@ -489,6 +490,7 @@ SENTENCES: Mapping[str, Sentence] = {
     **LOADING,
     **TRANSFERS,
     **CHANGING,
+    **FINDINGS,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""
 

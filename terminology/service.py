@@ -40,14 +40,25 @@ class State:
     """Content and settings of one service; what a Flask app keeps in ``extensions["terminology"]`` under its url
     prefix."""
 
-    def __init__(self, settings: Settings, catalogs: Mapping[FhirVersion, Catalog] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalogs: Mapping[FhirVersion, Catalog] | None = None,
+        content: tuple[Any, ...] = (),
+    ) -> None:
+        """``content`` is what ``catalogs`` were made with beside the installed content."""
         self.settings = settings
+        self._content = content
         self._catalogs: dict[FhirVersion, Catalog] = dict(catalogs or {})
         self._loaded = Loaded(settings.data_dir)
         self.stored = Stored(settings)
         bounds = Bounds(**{each.name: getattr(settings, each.name) for each in fields(Bounds)})
         self.storage = Storage(settings.state_path, bounds)
         self._guests = Guests(settings, self.storage)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process the content is loaded again, from the same settings."""
+        return _remade, (self.settings, self._content)
 
     def catalog(self, fhir: FhirVersion) -> Catalog:
         """The content as a reader of that FHIR version sees it."""
@@ -89,10 +100,30 @@ class State:
         )
         return restated(scope, arguments)
 
+    def open_scope(self, fhir: FhirVersion = "R5") -> Scope:
+        """The scope of a request that states nothing: what a judge of records works in."""
+        return Scope(
+            catalog=self.catalog(fhir),
+            fhir=fhir,
+            default_supplements=tuple(self.settings.default_supplements),
+            limits=self._limits(None),
+            decorate=supplemented,
+        )
+
     def _limits(self, threshold: int | None) -> Limits:
         held = self.settings
         expansion = held.expansion_limit if threshold is None else min(threshold, held.expansion_limit)
         return Limits(expansion=expansion, page=held.page_limit, batch=held.batch_limit)
+
+
+def catalogs(settings: Settings, content: tuple[Any, ...]) -> dict[FhirVersion, Catalog]:
+    """The content of both versions of FHIR with ``content`` beside what is installed; empty where there is none."""
+    versions: tuple[FhirVersion, ...] = ("R4", "R5") if content else ()
+    return {fhir: published(settings, fhir, content) for fhir in versions}
+
+
+def _remade(settings: Settings, content: tuple[Any, ...]) -> State:
+    return State(settings, catalogs(settings, content), content)
 
 
 def _lenient(header: str | None) -> Languages:
@@ -128,20 +159,14 @@ class Terminology:
 
         settings = Settings.load(stated=self._stated, config=app.config)
         prefix = settings.url_prefix if url_prefix is None else url_prefix
-        register(app, State(settings, self._catalogs(settings)), prefix)
-
-    def _catalogs(self, settings: Settings) -> dict[FhirVersion, Catalog]:
-        if not self._content:
-            return {}
-        versions: tuple[FhirVersion, ...] = ("R4", "R5")
-        return {fhir: published(settings, fhir, self._content) for fhir in versions}
+        register(app, _remade(settings, self._content), prefix)
 
     @property
     def state(self) -> State:
         """The content and settings of the function API."""
         if self._own is None:
             settings = Settings.load(stated=self._stated)
-            self._own = State(settings, self._catalogs(settings))
+            self._own = _remade(settings, self._content)
         return self._own
 
     # --- the function API ------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ class Element:
     """One coded element: a CodeableConcept, a CodeableReference.concept, a Coding or a code column.
 
     ``path`` is its FHIRPath in the resource (``Procedure.code``, ``Claim.item[0].productOrService``); ``role`` is what
-    the rules of coherence know it by (``procedure``, ``reason``, ``diagnosis``, …).
+    the rules of coherence know it by (``procedure``, ``reason``, ``diagnosis``, …). ``main``: it is the code that the
+    record is about. ``single``: the element is a Coding or a column, not a concept with a list of them.
     """
 
     path: str
@@ -41,6 +42,8 @@ class Element:
     codings: tuple[Coding, ...] = ()
     text: str | None = None
     days: tuple[Days, ...] = ()
+    main: bool = False
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
