@@ -148,11 +148,17 @@ class WithExpressions:
         found = {concept.code: concept for concept in plain}
         for code in composed:
             concept = self.find(code)
-            if isinstance(concept, Concept) and not (query.active_only and concept.inactive):
+            inactive = isinstance(concept, Concept) and query.active_only and concept.inactive
+            if isinstance(concept, Concept) and not inactive and self._stands(code, query):
                 found[code] = concept
         listed = [entry.code for entry in query.listed] if query.listed is not None else None
         order = listed if query.codes is None else [c for c in query.codes if listed is None or c in listed]
         return (found[code] for code in dict.fromkeys(order or ()) if code in found)
+
+    def _stands(self, code: str, query: Query) -> bool:
+        """On a day an expression stands as its base code does."""
+        base = Query(codes=(code.partition(MARK)[0],), on=query.on, undated=query.undated, detailed=False)
+        return query.on is None or any(True for _ in self.base.select(base))
 
     def _open(self, query: Query, tests: tuple[Test, ...]) -> tuple[Issue, ...]:
         """What a list leaves out: expressions, of which there is no end."""

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from terminology import dates, implied, versions
+from terminology import implied, versions
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
-    CodeSystemInfo,
     CodeSystemProvider,
     ConceptMap,
     Expressions,
@@ -25,6 +24,7 @@ from terminology.model import (
     Supplement,
     ValueSet,
 )
+from terminology.releases import InForce, in_force
 from terminology.versions import VersionPolicy
 
 Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
@@ -226,11 +226,15 @@ class Scope:
 
     def code_system(self, url: str, version: str | None) -> CodeSystemProvider | None:
         """The edition that answers: of the version asked for, else the one in force on the day asked about, else the
-        latest."""
-        if version or not self.on:
-            return self.catalog.code_system(url, version)
-        in_force = (p for p in self.catalog.editions(url) if p.info.answers and _in_force(p.info, self.on))
-        return next(in_force, None) or self.catalog.code_system(url)
+        latest (``validity`` says what it is worth on that day)."""
+        if self.on and (not version or versions.wild(version)) and (found := self.in_force(url, version).providers):
+            return found[0]
+        return self.catalog.code_system(url, version)
+
+    def in_force(self, url: str, version: str | None = None) -> InForce:
+        """The releases (of those that ``version`` names) in force on the day asked about."""
+        editions = self.catalog.editions(url) if self.on else ()
+        return in_force((p for p in editions if versions.matches(version, p.info.canonical.version)), self.on or "")
 
     def provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
         """The code system that answers, with the supplements that apply to it."""
@@ -267,11 +271,6 @@ class Scope:
         if not names(self.default_supplements, supplement.info.canonical):
             return False
         return self.catalog.owner(provider) >= self.guests
-
-
-def _in_force(info: CodeSystemInfo, on: str) -> bool:
-    stated = info.effective_from or info.effective_to
-    return bool(stated) and dates.standing(on, info.effective_from, info.effective_to) == "in"
 
 
 def names(wanted: Iterable[str], canonical: Canonical) -> bool:

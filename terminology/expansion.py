@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from terminology import validity
 from terminology.catalog import Scope
 from terminology.conceptset import Overload, included, lead, overload
 from terminology.issues import NotFound, NotSupported, TooCostly, Unprocessable, issue
@@ -36,6 +37,7 @@ from terminology.model import (
     ValueSetInfo,
 )
 from terminology.resolution import edition, imported
+from terminology.validity import Release
 from terminology.versions import Rule
 
 CHUNK = 500
@@ -50,6 +52,8 @@ class Member:
     listed: Listed | None
     language: str | None
     versioned: bool
+    vouched: bool = True
+    """False where the expansion is as of a date, and no release is known to be in force on it."""
 
     @property
     def canonical(self) -> Canonical:
@@ -70,6 +74,10 @@ class Trail:
     value_sets: dict[str, ValueSetInfo] = field(default_factory=dict)
     rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
     open: dict[str, Issue] = field(default_factory=dict)
+    days: dict[str, Release] = field(default_factory=dict)
+    """What each code system is worth on the date of the expansion."""
+    across: dict[str, str] = field(default_factory=dict)
+    """Codes of whose validity a partial date crosses a bound."""
     overload: Overload = Overload(False, False, False)
     nestable: bool = True
 
@@ -84,6 +92,15 @@ class Trail:
         if rule:
             self.note_rule(rule)
 
+    def note_day(self, member: Member, on: str) -> None:
+        """Raises Unprocessable for a member of which nothing tells how it stands on the date."""
+        concept, canonical = member.concept, member.canonical
+        stated = validity.own_standing(concept, member.provider, on)
+        if stated == "across":
+            self.across.setdefault(str(canonical), concept.code)
+        if stated is None and not member.vouched:
+            raise Unprocessable(_not_on(member.provider, on, concept.code))
+
     def note_rule(self, rule: Rule) -> None:
         self.rules[rule.parameter, str(rule.canonical)] = rule
 
@@ -94,7 +111,15 @@ def members(
     """The members of a value set, each once, in include order. ``scope`` is that of ``prepare``; raises Refusal for
     a code system that is not here or cannot be listed."""
     trail.overload = overload(value_set.concepts, match)
-    yield from _Listing(value_set, scope, trail, text, trail.overload).unique()
+    for member in _Listing(value_set, scope, trail, text, trail.overload).unique():
+        if scope.on:
+            trail.note_day(member, scope.on)
+        yield member
+
+
+def _not_on(provider: CodeSystemProvider, on: str, code: str) -> Issue:
+    reason = f"no release is known to be in force on that day, and no dates tell how the code '{code}' stood"
+    return issue("OWN_CANNOT_LIST_ON_DATE", provider.info.canonical.url, on, reason, at="date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +208,20 @@ class _Listing:
         if answer.issues:
             raise Unprocessable(*answer.issues)
         self.trail.note_system(answer.provider, self.value_set.info, answer.rule)
+        if self.scope.on:
+            release = validity.release(answer.provider, self.scope, named=answer.named)
+            self.trail.days[str(answer.provider.info.canonical)] = release
         return answer.provider
 
     def query(self, select: Select) -> Query:
         """The query of a select, as this listing asks it: the text is judged later where an author listed codes."""
         text = None if select.query.listed else self.text
         active = self.scope.active_only or self.value_set.inactive is False
-        return replace(select.query, text=text, active_only=active)
+        return replace(select.query, text=text, active_only=active, on=self.scope.on)
+
+    def vouched(self, provider: CodeSystemProvider) -> bool:
+        """True where a release answers for all its codes on the date, or none was asked about."""
+        return not self.scope.on or self.trail.days[str(provider.info.canonical)].vouches
 
     def note_open(self, provider: CodeSystemProvider, selection: Selection) -> None:
         """What the code system says that its answer leaves out."""
@@ -204,6 +236,7 @@ class _Listing:
         named = {entry.code: entry for entry in select.query.listed or ()}
         query = self.query(select)
         language, versioned = self.value_set.info.language, self.overload.several
+        vouched = self.vouched(provider)
         cap = info.expansion_cap
         selection = provider.select(query)
         self.note_open(provider, selection)
@@ -211,7 +244,7 @@ class _Listing:
             if cap is not None and count >= cap:
                 self.trail.open.setdefault(str(info.canonical), issue("OWN_UNCLOSED_FRAGMENT", info.canonical.url))
                 return
-            yield Member(provider, concept, named.get(concept.code), language, versioned)
+            yield Member(provider, concept, named.get(concept.code), language, versioned, vouched)
 
 
 def _coding(member: Member) -> Coding:
@@ -292,11 +325,22 @@ def pushed_down(
     if total <= count and not offset:
         return None
     listing.provider(part)
+    vouched = listing.vouched(provider)
+    if scope.on and not vouched:
+        _refuse_undated(provider, query, scope.on)
     asked = replace(query, offset=offset or 0, limit=count)
     selection, language = provider.select(asked), value_set.info.language
     listing.note_open(provider, selection)
-    nodes = (Node(Member(provider, concept, None, language, versioned=False)) for concept in selection)
-    return Page(tuple(nodes), total)
+    shown = [Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in selection]
+    for member in shown if scope.on else ():
+        trail.note_day(member, scope.on or "")
+    return Page(tuple(map(Node, shown)), total)
+
+
+def _refuse_undated(provider: CodeSystemProvider, query: Query, on: str) -> None:
+    """A total counts only what is known: one code of which the dates do not tell spoils it, wherever it stands."""
+    for concept in provider.select(replace(query, undated=True, limit=1, detailed=False)):
+        raise Unprocessable(_not_on(provider, on, concept.code))
 
 
 def _counted(provider: object) -> Counted | None:

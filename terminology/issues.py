@@ -26,7 +26,7 @@ from pathlib import Path
 
 from terminology.findings import FINDINGS
 from terminology.model import Coding, Issue
-from terminology.sentences import CHANGING, GRAMMARS, LOADING, Sentence
+from terminology.sentences import CHANGING, GRAMMARS, LOADING, ON_A_DAY, Sentence
 from terminology.transfers import TRANSFERS
 
 _E, _W, _I = "error", "warning", "information"
@@ -85,9 +85,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "The presence of the concept '{1}' in the system '{0}' in the value set {3} is marked with a status of "
         "{2} and its use should be reviewed",
     ),
-    "OWN_NOT_VALID_ON_DATE": Sentence(
-        _E, "business-rule", "code-rule", "The code '{0}' of the CodeSystem '{1}' is not valid on {2}: {3}"
-    ),
+    **ON_A_DAY,
     # --- systems ----------------------------------------------------------------------------------------
     "Coding_has_no_system__cannot_validate": Sentence(
         _W,
@@ -502,8 +500,8 @@ IN_MESSAGE = frozenset(
     "DEPRECATED_CONCEPT_FOUND",
     "OWN_CODING_HAS_NO_CODE",
     "UNKNOWN_CODESYSTEM_CODING_NOT_CHECKED",
-    "OWN_NOT_VALID_ON_DATE",
-}
+    *ON_A_DAY,
+} - {"OWN_DATE_BY_CONCEPT"}
 """Sentences that stand in the ``message`` of $validate-code though they are no errors. Errors always do."""
 
 

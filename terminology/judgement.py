@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from terminology import dates, suggestions
+from terminology import suggestions, validity
 from terminology.catalog import Scope
 from terminology.conceptset import included, lead
 from terminology.issues import issue, versions_list
 from terminology.languages import DisplayVerdict, Languages, best, judge, names, presented
 from terminology.membership import Found, Reference, Verdict, among
-from terminology.model import CodeSystemProvider, Coding, Concept, Designation, Issue, ValueSet
+from terminology.model import CodeSystemProvider, Coding, Concept, Designation, Issue, Miss, ValueSet
 from terminology.resolution import refused_version, unknown_name, unknown_system
 from terminology.versions import latest
 
@@ -34,6 +34,8 @@ class Judged:
     unknown: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     checked: bool = True
+    named: bool = False
+    """True where a version was named, by a parameter, the coding or the value set: it then answers on any day."""
 
     @property
     def version(self) -> str | None:
@@ -76,6 +78,7 @@ def _judge(found: Found, value_set: ValueSet, scope: Scope, rules: Rules) -> Jud
         issues=found.issues,
         unknown=found.unknown,
         references=found.references,
+        named=found.named,
     )
     if found.verdict is Verdict.IN:
         judged = _shown(base, found, value_set, scope, rules) if found.concept else _outside_fragment(base, scope)
@@ -182,11 +185,14 @@ def _explained(judged: Judged, value_set: ValueSet, scope: Scope, rules: Rules) 
     provider = scope.provider(system, version)
     if provider is None:
         return _unknown(judged, version, scope)
+    provider, concept = _found(provider, coding, version, scope)
     judged = replace(
-        judged, provider=provider, references=(*judged.references, Reference(provider.info, value_set.info))
+        judged,
+        provider=provider,
+        references=(*judged.references, Reference(provider.info, value_set.info)),
+        named=judged.named if judged.provider else validity.named(version),
     )
     judged = _more(judged, refused_version(provider.info, scope))
-    concept = provider.find(coding.code or "")
     if not isinstance(concept, Concept):
         return _unknown_code(judged, provider, scope)
     judged = replace(judged, concept=concept)
@@ -195,6 +201,18 @@ def _explained(judged: Judged, value_set: ValueSet, scope: Scope, rules: Rules) 
         judged = replace(judged, inactive=concept)
     judged = _more(judged, _display_issues(judged, candidates, scope, rules))
     return replace(judged, display=_display(candidates, scope.languages))
+
+
+def _found(
+    provider: CodeSystemProvider, coding: Coding, version: str | None, scope: Scope
+) -> tuple[CodeSystemProvider, Concept | Miss]:
+    """The code in the release that answers, or in another one that a partial date touches."""
+    first = provider.find(coding.code or "")
+    if isinstance(first, Miss):
+        for other in validity.others(provider, scope, version):
+            if isinstance(found := other.find(coding.code or ""), Concept):
+                return other, found
+    return provider, first
 
 
 def _more(judged: Judged, issues: Iterable[Issue]) -> Judged:
@@ -245,31 +263,12 @@ def _unknown_code(judged: Judged, provider: CodeSystemProvider, scope: Scope) ->
 
 
 def _dated(judged: Judged, scope: Scope) -> Judged:
-    """Judged by ``date``, where one was sent: by the period of the concept, in whatever release states one."""
+    """Judged by ``date``, where one was sent."""
     if not scope.on or judged.provider is None:
         return judged
-    concept = judged.concept or in_another_release(judged.coding, scope)
-    if concept is None or not (concept.valid_from or concept.valid_to):
-        return judged
-    stand = dates.standing(scope.on, concept.valid_from, concept.valid_to)
-    if stand == "in":
-        return judged
-    severity = "error" if stand == "out" else "warning"
-    reason = dates.period(concept.valid_from, concept.valid_to)
-    url = judged.provider.info.canonical.url
-    said = issue("OWN_NOT_VALID_ON_DATE", judged.coding.code, url, scope.on, reason, at="code", severity=severity)
-    if stand == "out":
+    found = validity.stand_of(judged.coding, judged.concept, judged.provider, scope, named=judged.named)
+    if found.standing == "out" and found.basis == "concept":
         # The release of that day does not hold the code, and another one says why: no longer "unknown here".
-        known = tuple(found for found in judged.issues if found.message_id != "UNKNOWN_CODE_IN_FRAGMENT")
+        known = tuple(said for said in judged.issues if said.message_id != "UNKNOWN_CODE_IN_FRAGMENT")
         judged = replace(judged, issues=known)
-    return _more(judged, [said])
-
-
-def in_another_release(coding: Coding, scope: Scope) -> Concept | None:
-    """The concept of a code that the release at hand lacks, from the newest release that has it."""
-    for edition in scope.catalog.editions(coding.system or ""):
-        if edition.info.answers:
-            found = scope.supplemented(edition).find(coding.code or "")
-            if isinstance(found, Concept):
-                return found
-    return None
+    return _more(judged, found.issues)

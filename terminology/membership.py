@@ -68,6 +68,8 @@ class Found:
     unknown: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     inactive: Concept | None = None
+    named: bool = False
+    """True where a version was named for the provider: it then answers on any day."""
 
     @property
     def canonical(self) -> Canonical | None:
@@ -186,22 +188,25 @@ class _Reading:
             verdict = Verdict.OUT if self.scope.membership_only else Verdict.UNKNOWN
             said = () if self.scope.membership_only else answer.issues
             return [Found(c, verdict, issues=said, unknown=answer.unknown) for c in codings]
-        provider = answer.provider
-        reference = Reference(provider.info, self.value_set.info)
-        fold = (lambda code: code) if provider.info.case_sensitive else str.casefold
-        hits = {fold(c.code): c for c in provider.select(select.query.only(str(c.code) for c in codings))}
+        fold = (lambda code: code) if answer.provider.info.case_sensitive else str.casefold
+        asked = select.query.only(str(c.code) for c in codings)
+        hits: dict[str, tuple[CodeSystemProvider, Concept]] = {}
+        for each in (answer.provider, *answer.others):
+            hits = {fold(c.code): (each, c) for c in each.select(asked)} | hits
         listed = {fold(entry.code): entry for entry in select.query.listed or ()}
         results = []
         for coding in codings:
             key = fold(str(coding.code))
+            provider, concept = hits.get(key, (answer.provider, None))
             base = Found(
                 coding,
                 provider=provider,
-                concept=hits.get(key),
+                concept=concept,
                 listed=listed.get(key),
                 issues=answer.issues,
                 unknown=answer.unknown,
-                references=(reference,),
+                references=(Reference(provider.info, self.value_set.info),),
+                named=answer.named,
             )
             results.append(self._judged(base, select) if key in hits else self._missed(base, select))
         return results
@@ -327,6 +332,7 @@ def _either(before: Found, now: Found) -> Found:
         unknown=unknown,
         references=references,
         inactive=before.inactive or now.inactive,
+        named=before.named if before.provider else now.named,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 CANONICAL_BASE = "https://flask-fhir-terminology.org/fhir"
 """Base of every canonical url of our own. It does not resolve yet; CONTRIBUTING tells how to change it."""
 
+OWN_PROPERTIES = f"{CANONICAL_BASE}/concept-properties#"
+"""Base of the uris of our own concept properties: ``valid-from``, ``valid-to``, ``replaced-by``."""
 SUGGESTED_CODING = f"{CANONICAL_BASE}/StructureDefinition/suggested-coding"
 DISPLAYS_NOT_HELD = f"{CANONICAL_BASE}/StructureDefinition/displays-not-held"
 NO_SUBSUMPTION = f"{CANONICAL_BASE}/StructureDefinition/no-subsumption"
@@ -157,7 +159,9 @@ class Query:
 
     ``codes`` restricts the answer to these codes (membership of many codes is one query);
     ``listed`` are the codes an author enumerated, in the author's order; ``text`` is a search text. ``offset`` and
-    ``limit`` cut a page out of the answer; without ``detailed`` designations and properties may be left out.
+    ``limit`` cut a page out of the answer; without ``detailed`` designations and properties may be left out. ``on`` is
+    a date: without the concepts whose own period excludes it. ``undated`` turns that round: only the concepts whose own
+    dates do not tell how they stand on that date (none are stated, or an open end that no release vouches for).
     """
 
     filters: tuple[Filter, ...] = ()
@@ -168,6 +172,8 @@ class Query:
     offset: int = 0
     limit: int | None = None
     detailed: bool = True
+    on: str | None = None
+    undated: bool = False
 
     def only(self, codes: Iterable[str]) -> Query:
         return replace(self, codes=tuple(codes))

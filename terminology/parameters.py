@@ -16,6 +16,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from terminology import dates
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
 from terminology.operation import Operation, Parameter
@@ -31,7 +32,6 @@ LONGEST = {
     "dateTime": 64,
 }
 LONGEST_BY_NAME = {"filter": 256}
-DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class _Text(fields.Field[str]):
         limit = LONGEST_BY_NAME.get(name, LONGEST.get(kind, 65_536))
         if len(value) > limit:
             raise ValidationError([issue("OWN_TOO_LONG", name, limit, at=name)])
-        if kind in ("date", "dateTime") and not DATE.fullmatch(value):
+        if kind in ("date", "dateTime") and not dates.known(value):
             raise ValidationError([issue("OWN_WRONG_TYPE", name, "a date such as 2012-01-31", _shown(value), at=name)])
         return value
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from terminology import versions
+from terminology import validity, versions
 from terminology.catalog import Scope, names
 from terminology.conceptset import leaves
 from terminology.issues import (
@@ -45,6 +45,13 @@ class Edition:
     rule: Rule | None = None
     issues: tuple[Issue, ...] = ()
     unknown: tuple[str, ...] = ()
+    others: tuple[CodeSystemProvider, ...] = ()
+    """Further releases that a partial date touches."""
+
+    @property
+    def named(self) -> bool:
+        """True when a version was named; else date or order chose the edition."""
+        return validity.named(self.wanted)
 
     @property
     def canonical(self) -> Canonical | None:
@@ -68,7 +75,8 @@ def edition(select: Select, scope: Scope, stated: str | None = None) -> Edition:
             unknown = (*unknown, unknown_name(url, wanted, scope))
     else:
         found += refused_version(provider.info, scope)
-    return Edition(provider, wanted, choice.rule, tuple(found), unknown)
+    others = validity.others(provider, scope, wanted) if provider else ()
+    return Edition(provider, wanted, choice.rule, tuple(found), unknown, tuple(others))
 
 
 def _narrowed(wanted: str | None, stated: str, known: list[str]) -> str | None:

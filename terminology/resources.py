@@ -7,15 +7,17 @@ cannot: a resource that cannot be processed is an error, never ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from terminology import dates
 from terminology.catalog import Catalog
 from terminology.conceptset import SUPPLEMENT, designation, from_compose, from_expansion
 from terminology.issues import Invalid, issue
 from terminology.model import (
     DISPLAYS_NOT_HELD,
     NO_SUBSUMPTION,
+    OWN_PROPERTIES,
     Canonical,
     CodeSystemInfo,
     CodeSystemProvider,
@@ -154,13 +156,19 @@ def code_system_info(resource: Json) -> CodeSystemInfo:
         language_pack=extension(resource, SUPPLEMENT_TYPE) == "lang-pack",
         displays_held=extension(resource, DISPLAYS_NOT_HELD) is not True,
         subsumption="none" if none else "known" if known else "unsaid",
-        effective_from=resource.get("effectivePeriod", {}).get("start"),
-        effective_to=resource.get("effectivePeriod", {}).get("end"),
+        effective_from=_day(resource, "start"),
+        effective_to=_day(resource, "end"),
         count=resource.get("count"),
         properties=tuple(_property_definition(entry) for entry in resource.get("property", [])),
         filters=tuple((f.get("code", ""), tuple(f.get("operator", []))) for f in resource.get("filter", [])),
         labels=frozenset(label.get("code", "") for label in resource.get("meta", {}).get("security", [])),
     )
+
+
+def _day(resource: Json, name: str) -> str | None:
+    period = resource.get("effectivePeriod")
+    day = period.get(name) if isinstance(period, dict) else None
+    return day if dates.known(day) else None
 
 
 def _property_definition(stated: Json) -> PropertyDefinition:
@@ -220,6 +228,13 @@ class _Meanings:
             if not codes and declared.get(meaning) is None:
                 codes = {meaning}
             self._codes[meaning] = frozenset(codes)
+        for meaning in ("valid-from", "valid-to"):
+            codes = {code for code, uri in declared.items() if uri == OWN_PROPERTIES + meaning}
+            self._codes[meaning] = frozenset(codes if declared.get(meaning) else codes | {meaning})
+
+    def date(self, stated: Json, meaning: str) -> str | None:
+        """A bound of the concept's validity; a value that is no date of the calendar bounds nothing."""
+        return next((value for value in self.values(stated, meaning) if dates.known(value)), None)
 
     def values(self, stated: Json, meaning: str) -> list[Any]:
         codes = self._codes[meaning]
@@ -248,8 +263,8 @@ def _concept(stated: Json, parents: tuple[str, ...], meanings: _Meanings, source
         abstract=True in meanings.values(stated, "notSelectable"),
         inactive=inactive,
         status=status or ("inactive" if inactive else None),
-        valid_from=_date(properties, "valid-from"),
-        valid_to=_date(properties, "valid-to"),
+        valid_from=meanings.date(stated, "valid-from"),
+        valid_to=meanings.date(stated, "valid-to"),
     )
 
 
@@ -258,10 +273,6 @@ def _property(stated: Json, source: str | None) -> Property:
         if key.startswith("value"):
             return Property(stated.get("code", ""), key[5:], value, source)
     return Property(stated.get("code", ""), "String", None, source)
-
-
-def _date(properties: Sequence[Property], code: str) -> str | None:
-    return next((str(held.value) for held in properties if held.code == code), None)
 
 
 def supplement(resource: Json) -> Supplement:

@@ -108,6 +108,45 @@ GRAMMARS: Mapping[str, str] = {
 }
 """Message id → English sentence: why a code that rules would make is none."""
 
+ON_A_DAY: Mapping[str, Sentence] = {
+    "OWN_NOT_VALID_ON_DATE": Sentence(
+        "error", "business-rule", "code-rule", "The code '{0}' of the CodeSystem '{1}' is not valid on {2}: {3}"
+    ),
+    "OWN_CANNOT_JUDGE_ON_DATE": Sentence(
+        "error", "not-found", "not-found", "The code '{0}' of the CodeSystem '{1}' cannot be judged on {2}: {3}"
+    ),
+    "OWN_CANNOT_LIST_ON_DATE": Sentence(
+        "error", "not-found", "not-found", "The codes of the CodeSystem '{0}' on {1} cannot be listed: {2}"
+    ),
+    "OWN_VERSION_NOT_IN_FORCE": Sentence(
+        "warning",
+        "business-rule",
+        "version-error",
+        "The version '{0}' of the CodeSystem '{1}' was named and therefore answers, but it is not the one in force on "
+        "{2}. Known: {3}",
+    ),
+    "OWN_VERSION_WITHOUT_PERIOD": Sentence(
+        "warning",
+        "business-rule",
+        "version-error",
+        "The version '{0}' of the CodeSystem '{1}' was named and therefore answers. Whether it was in force on {2} is "
+        "not known: it states no period",
+    ),
+    "OWN_DATE_ACROSS_RELEASES": Sentence(
+        "warning",
+        "business-rule",
+        "version-error",
+        "The date {0} is not a day of one release of the CodeSystem '{1}': it touches {2}. Send the full day",
+    ),
+    "OWN_DATE_BY_CONCEPT": Sentence(
+        "information",
+        "business-rule",
+        "code-comment",
+        "No release of the CodeSystem '{1}' is known to be in force on {2}. The answer rests on the dates that the "
+        "version '{3}' states for the code '{0}': {4}",
+    ),
+}
+
 CHANGING: Mapping[str, Sentence] = {
     "OWN_WRITES_ON_LOOPBACK": Sentence(
         "error",

@@ -31,6 +31,8 @@ from terminology.model import (
 from terminology.resolution import standing
 
 Mode = Literal["code", "coding", "codeableConcept"]
+UNJUDGED = frozenset(("UNKNOWN_CODE_IN_FRAGMENT", "OWN_CANNOT_JUDGE_ON_DATE"))
+"""Message ids of a code of which too little is known to call it right or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,18 @@ class Validation:
 
     @property
     def judged(self) -> bool:
-        """False where the code lies outside a fragment: ``result`` is then true by convention, not by knowledge."""
-        return all(found.message_id != "UNKNOWN_CODE_IN_FRAGMENT" for found in self.issues)
+        """False where the code lies outside a fragment (``result`` is then true by convention, not by knowledge), or
+        cannot be judged on the date (``result`` is then false, for the same lack of knowledge)."""
+        return all(found.message_id not in UNJUDGED for found in self.issues)
+
+    @property
+    def refuted(self) -> bool:
+        """True where something is known to be wrong."""
+        return not self.result and any(f.severity == "error" and f.message_id not in UNJUDGED for f in self.issues)
 
     def __str__(self) -> str:
-        verdict = "cannot be judged" if self.result and not self.judged else "valid" if self.result else "not valid"
+        unsure = not self.judged and not self.refuted
+        verdict = "cannot be judged" if unsure else "valid" if self.result else "not valid"
         named = Coding(self.system, self.code, self.version)
         lines = [f"{named} {verdict}" + (f": {self.display}" if self.display else "")]
         for found in self.issues:
@@ -234,8 +243,9 @@ def _once(issues: Iterable[Issue]) -> list[Issue]:
     return list(kept.values())
 
 
-def whole_system(provider: CodeSystemProvider, resource: Json | None = None) -> ValueSet:
-    """The value set of all codes of a code system, for validation against the system alone."""
+def whole_system(provider: CodeSystemProvider, resource: Json | None = None, *, named: bool = True) -> ValueSet:
+    """The value set of all codes of a code system, for validation against the system alone; of the version at hand, or
+    (not ``named``) of the one that the date asks for."""
     info = provider.info
     url = info.value_set or f"{info.canonical.url}/vs"
     return ValueSet(
@@ -245,6 +255,6 @@ def whole_system(provider: CodeSystemProvider, resource: Json | None = None) -> 
             standards_status=None,
             experimental=info.experimental,
         ),
-        Select(info.canonical, Query(), "ValueSet.compose.include[0]"),
+        Select(info.canonical if named else Canonical(info.canonical.url), Query(), "ValueSet.compose.include[0]"),
         resource or {},
     )

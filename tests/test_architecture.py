@@ -19,9 +19,10 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 LAYERS = (
     ("model", "dates"),
     ("sentences", "transfers", "findings", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
-    ("conceptset",),
+    ("conceptset", "releases"),
     ("implied",),
     ("catalog",),
+    ("validity",),
     ("resolution",),
     ("membership",),
     ("expansion",),

@@ -211,6 +211,7 @@ def _parameters(
     )
     for name, canonicals in used:
         yield from ((name, "Uri", canonical) for canonical in canonicals)
+    yield from _of_the_day(trail)
     yield from _warnings(trail, value_set)
 
 
@@ -220,6 +221,24 @@ def _echoed(request: Request) -> Iterator[tuple[str, str, Any]]:
         for value in held if isinstance(held, tuple) else (held,):
             if value is not None:
                 yield name, kind, value
+
+
+def _of_the_day(trail: Trail) -> Iterator[tuple[str, str, Any]]:
+    """With date: the code systems whose codes were judged by their own dates, and what contradicts the date."""
+    for canonical, release in trail.days.items():
+        if not release.vouches:
+            yield "date-by-concept", "Uri", canonical
+        for found in release.issues:
+            yield _WARNINGS_OF_DAY[found.message_id], "Uri", canonical
+    for canonical in trail.across:
+        yield "warning-date-across-concept", "Uri", canonical
+
+
+_WARNINGS_OF_DAY = {
+    "OWN_VERSION_NOT_IN_FORCE": "warning-not-in-force",
+    "OWN_VERSION_WITHOUT_PERIOD": "warning-without-period",
+    "OWN_DATE_ACROSS_RELEASES": "warning-date-across-releases",
+}
 
 
 def _warnings(trail: Trail, value_set: ValueSet) -> Iterator[tuple[str, str, Any]]:
@@ -306,8 +325,7 @@ EXPAND = Operation(
         Parameter(
             "date",
             "dateTime",
-            "The date of the expansion.",
-            ignored="codes are not selected by date; their periods are properties",
+            "The day that the definitions of the codes must be in force on. The value set's own is today's.",
         ),
         Parameter("offset", "integer", "Where the page begins."),
         Parameter("count", "integer", "How many codes the page holds; 0 counts only."),

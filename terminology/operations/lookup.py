@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from terminology import dates, suggestions
+from terminology import suggestions, validity
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
-from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, versions_list
-from terminology.judgement import in_another_release
+from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, text, versions_list
 from terminology.languages import best, names
 from terminology.model import (
     Canonical,
-    CodeSystemInfo,
     CodeSystemProvider,
     Coding,
     Concept,
     Designation,
+    Issue,
     Json,
     Property,
     Tree,
@@ -60,6 +59,8 @@ class Lookup:
     properties: tuple[tuple[Property, str | None], ...] = ()
     supplements: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
+    notes: tuple[Issue, ...] = ()
+    """What there is to say of the date; what forbids an answer is a refusal."""
 
     def property(self, code: str) -> Any:
         """The value of the first property with that code; None where there is none."""
@@ -73,6 +74,7 @@ class Lookup:
             value = held.value.get("display") or held.value.get("code") if isinstance(held.value, dict) else held.value
             lines.append(f"  {held.code}: {value}" + (f" ({described})" if described else ""))
         lines += [f"  [{entry.language or '-'}] {entry.value}" for entry in self.designations]
+        lines += [f"  {found.severity}: {text(found)}" for found in self.notes]
         return "\n".join(lines)
 
 
@@ -80,16 +82,20 @@ def run(request: Request) -> Lookup:
     """The Lookup of a request; raises NotFound for an unknown system or code."""
     arguments, scope = request.arguments, request.scope
     coding = _asked(request)
-    provider = inline_code_system(request, "codeSystem") or _provider(coding, scope)
+    inline = inline_code_system(request, "codeSystem")
+    provider = inline or _provider(coding, scope)
+    version = scope.versions.choose(coding.system or "", coding.version).version
+    named = inline is not None or request.target is not None or validity.named(version)
     found = provider.find(coding.code or "")
-    info = provider.info
-    if not isinstance(found, Concept):
-        if scope.on and (elsewhere := in_another_release(coding, scope)):
-            _refuse_date(elsewhere, info, scope)
+    if scope.on and not named and not isinstance(found, Concept):
+        touched = ((each, each.find(coding.code or "")) for each in validity.others(provider, scope))
+        provider, found = next((each for each in touched if isinstance(each[1], Concept)), (provider, found))
+    concept = found if isinstance(found, Concept) else None
+    notes = _on_the_day(coding, concept, provider, scope, named) if scope.on else ()
+    if concept is None:
         raise NotFound(_unknown(coding, provider, scope))
-    _refuse_date(found, info, scope)
-    wanted = frozenset(arguments.all("property"))
-    return _outcome(found, provider, scope, wanted)
+    outcome = _outcome(concept, provider, scope, frozenset(arguments.all("property")))
+    return replace(outcome, notes=notes)
 
 
 def _asked(request: Request) -> Coding:
@@ -138,10 +144,16 @@ def _unknown(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> Any:
     return replace(said, diagnostics=hint[0], suggestion=hint[1]) if hint else said
 
 
-def _refuse_date(found: Concept, info: CodeSystemInfo, scope: Scope) -> None:
-    if scope.on and dates.standing(scope.on, found.valid_from, found.valid_to) == "out":
-        reason = dates.period(found.valid_from, found.valid_to)
-        raise Unprocessable(issue("OWN_NOT_VALID_ON_DATE", found.code, info.canonical.url, scope.on, reason, at="date"))
+def _on_the_day(
+    coding: Coding, concept: Concept | None, provider: CodeSystemProvider, scope: Scope, named: bool
+) -> tuple[Issue, ...]:
+    """What there is to say of the date; raises Unprocessable where the code was not valid or cannot be judged. A client
+    that does not know a warning of ours would read an answer of today as one of that day."""
+    said = validity.stand_of(coding, concept, provider, scope, named=named).issues
+    errors = [found.at("date") for found in said if found.severity == "error"]
+    if errors:
+        raise Unprocessable(*errors)
+    return said
 
 
 def _outcome(found: Concept, provider: CodeSystemProvider, scope: Scope, wanted: frozenset[str]) -> Lookup:
@@ -225,8 +237,13 @@ def respond(outcome: Lookup, request: Request) -> Json:
             *(_designation(entry) for entry in outcome.designations),
             *(_property(held, described) for held, described in outcome.properties if held.value is not None),
             *(parameter("used-supplement", "Canonical", source) for source in outcome.supplements),
+            parameter("diagnostics", "String", "; ".join(map(_note, outcome.notes)) or None),
         )
     )
+
+
+def _note(found: Issue) -> str:
+    return f"{found.severity}: {text(found)}"
 
 
 def _designation(entry: Designation) -> Json:
@@ -265,7 +282,7 @@ LOOKUP = Operation(
         Parameter("system", "uri", "The code system of the code."),
         Parameter("version", "string", "The version of the code system; without it the latest one answers."),
         Parameter("coding", "Coding", "The code as a Coding, in place of code and system."),
-        Parameter("date", "dateTime", "The day on which the code must be valid."),
+        Parameter("date", "dateTime", "The day that the definitions must be in force on."),
         Parameter("displayLanguage", "code", "The language of the display.", aliases=("language",)),
         Parameter("property", "code", "Only these properties; '*' for all. May repeat.", repeats=True),
         Parameter("codeSystem", "resource", "A CodeSystem to look into, in place of system.", versions=()),
@@ -283,6 +300,7 @@ LOOKUP = Operation(
         Parameter("system", "uri", "The code system.", versions=()),
         Parameter("abstract", "boolean", "Whether the concept is abstract.", versions=()),
         Parameter("used-supplement", "canonical", "Supplements that contributed.", repeats=True, versions=()),
+        Parameter("diagnostics", "string", "With date: on what the answer rests, and what contradicts.", versions=()),
     ),
     run=run,
     respond=respond,

@@ -120,7 +120,8 @@ def _inferred(
     if mode != "code" or codings[0].system or not request.arguments.flag("inferSystem"):
         return codings, ()
     code = codings[0].code
-    found = {m.canonical.url for m in members(value_set, request.scope, Trail()) if m.concept.code == code}
+    timeless = replace(request.scope, on=None)
+    found = {m.canonical.url for m in members(value_set, timeless, Trail()) if m.concept.code == code}
     if len(found) == 1:
         return [replace(codings[0], system=found.pop())], ()
     if not found:
@@ -157,8 +158,8 @@ def run_code_system(request: Request) -> Validation:
         codings = [replace(codings[0], system=url)]
     if mode == "code":
         codings = [replace(codings[0], version=None)]
-    value_set = whole_system(provider)
     scope = request.scope
+    value_set = whole_system(provider, named=not scope.on or _named(request, codings))
     if inline := request.arguments.get("codeSystem"):
         scope = replace(scope, catalog=resources.layer([inline]).over(scope.catalog), guests=scope.guests + 1)
     scope = prepare(value_set, scope)
@@ -194,6 +195,16 @@ def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystem
         request,
         version,
     )
+
+
+def _named(request: Request, codings: list[Coding]) -> bool:
+    """True when the request says which version is meant: then not the date chose it."""
+    arguments = request.arguments
+    if request.target is not None or "codeSystem" in arguments:
+        return True
+    first = codings[0] if codings else Coding()
+    url = (arguments.get("url") or arguments.get("system") or first.system or "").partition("|")[0]
+    return request.scope.versions.choose(url, arguments.get("version") or first.version).version is not None
 
 
 def _unknown(coding: Coding, place: str, request: Request) -> list[Issue]:
@@ -268,7 +279,7 @@ _CODED = (
     Parameter("display", "string", "The display to judge with the code."),
     Parameter("coding", "Coding", "The coded value as a Coding."),
     Parameter("codeableConcept", "CodeableConcept", "The coded value as a CodeableConcept."),
-    Parameter("date", "dateTime", "The day on which the code must be valid."),
+    Parameter("date", "dateTime", "The day that the definitions must be in force on."),
     Parameter("abstract", "boolean", "False: abstract codes are not allowed. Default true."),
     Parameter("displayLanguage", "code", "The language that displays are judged in."),
     Parameter(

@@ -8,7 +8,7 @@ from itertools import islice
 from terminology.issues import NotSupported, issue
 from terminology.languages import textual
 from terminology.model import CodeSystemInfo, Concept, Filter, Grammar, Miss, Query, Selection, Subsumption
-from terminology.providers.filters import Predicate, not_understood, predicate
+from terminology.providers.filters import Predicate, dated, not_understood, predicate
 
 
 class Computed:
@@ -30,6 +30,8 @@ class Computed:
             tests.append(textual(query.text))
         if query.active_only:
             tests.append(lambda concept: not concept.inactive)
+        if day := dated(query, self.info):
+            tests.append(day)
         end = None if query.limit is None else query.offset + query.limit
         found = (concept for concept in self._named(query) if all(test(concept) for test in tests))
         return Selection(islice(found, query.offset, end))

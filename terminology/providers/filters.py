@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Protocol
 
-from terminology import patterns
+from terminology import dates, patterns
 from terminology.issues import Invalid, NotSupported, issue
-from terminology.model import CodeSystemInfo, Concept, Filter, Miss
+from terminology.model import CodeSystemInfo, Concept, Filter, Miss, Query
 
 Predicate = Callable[[Concept], bool]
 
@@ -82,6 +82,18 @@ def _known(stated: Filter, info: CodeSystemInfo) -> bool:
     if any(name in (declared.code, declared.uri) for declared in info.properties):
         return True
     return any(name == declared for declared, _ in info.filters)
+
+
+def dated(query: Query, info: CodeSystemInfo) -> Predicate | None:
+    """The predicate of ``Query.on`` and ``undated``; None where no date is asked about."""
+    on, spoken_to = query.on, info.effective_to
+    if on is None:
+        return None
+
+    def stands(concept: Concept) -> dates.Standing | None:
+        return dates.own_standing(on, concept.valid_from, concept.valid_to, spoken_to)
+
+    return (lambda concept: stands(concept) is None) if query.undated else (lambda concept: stands(concept) != "out")
 
 
 # --- operators over the hierarchy -------------------------------------------------------------------------

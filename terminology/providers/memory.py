@@ -8,7 +8,7 @@ from itertools import islice
 
 from terminology.languages import textual
 from terminology.model import CodeSystemInfo, Concept, Listed, Miss, Query, Selection, Subsumption
-from terminology.providers.filters import Predicate, predicate
+from terminology.providers.filters import Predicate, dated, predicate
 
 
 class MemoryProvider:
@@ -43,6 +43,8 @@ class MemoryProvider:
             tests.append(textual(query.text))
         if query.active_only:
             tests.append(lambda concept: not concept.inactive)
+        if day := dated(query, self._info):
+            tests.append(day)
         total = len(self._concepts) if query.whole and not tests and query.codes is None else None
         end = None if query.limit is None else query.offset + query.limit
         return Selection(islice(self._matching(query, tests), query.offset, end), total)

@@ -20,7 +20,7 @@ from terminology.model import (
     Supplement,
     Tree,
 )
-from terminology.providers.filters import predicate
+from terminology.providers.filters import dated, predicate
 
 
 def supplemented(provider: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> Supplemented:
@@ -54,14 +54,19 @@ class Supplemented:
         later = tuple(stated for stated in query.filters if stated.property in self._added)
         sooner = tuple(stated for stated in query.filters if stated not in later)
         text = query.text if self._has_names else None
-        own = bool(later or text)
+        day = dated(query, self.info) if self._has_dates else None
+        own = bool(later or text or day)
         asked = replace(query, filters=sooner, text=None if text else query.text)
         if own:
             asked = replace(asked, offset=0, limit=None)
+        if day:
+            asked = replace(asked, on=None, undated=False)
         selection = self.base.select(asked)
         tests = [predicate(stated, self) for stated in later]
         if text:
             tests.append(textual(text))
+        if day:
+            tests.append(day)
         concepts: Iterable[Concept] = (c for c in map(self._decorated, selection) if all(test(c) for test in tests))
         if own:
             end = None if query.limit is None else query.offset + query.limit
@@ -74,6 +79,10 @@ class Supplemented:
     @property
     def _has_names(self) -> bool:
         return any(addition.designations for s in self.supplements for addition in s.additions.values())
+
+    @cached_property
+    def _has_dates(self) -> bool:
+        return any(each.valid_from or each.valid_to for s in self.supplements for each in s.additions.values())
 
     def subsumes(self, a: str, b: str) -> Subsumption | None:
         return self.base.subsumes(a, b)

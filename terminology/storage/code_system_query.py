@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from terminology import patterns
+from terminology import dates, patterns
 from terminology.issues import Invalid, NotSupported, issue
 from terminology.model import CodeSystemInfo, Concept, Designation, Filter, Property, Query
 from terminology.storage.code_system_file import CodeSystemFile, revived
@@ -152,7 +152,23 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
         _filter(where, stated, info, connection, free and not where.driven)
     if query.active_only:
         where.add("concept.inactive = 0")
+    if query.on is not None:
+        _dated(where, query.on, info.effective_to, undated=query.undated)
     return where
+
+
+_BEGUN = "(concept.valid_from IS NULL OR substr(concept.valid_from, 1, 10) <= ?)"
+_ENDING = "(concept.valid_to IS NULL OR substr(concept.valid_to, 1, 10) || '~' >= ?)"
+"""A partial date is the beginning of its days: with ``~``, which sorts after them all, it ends with the last one."""
+
+
+def _dated(where: _Where, on: str, spoken_to: str | None, *, undated: bool) -> None:
+    """``dates.own_standing`` in SQL."""
+    where.add(_BEGUN, dates.last_day(on))
+    where.add(_ENDING, dates.first_day(on))
+    if undated:
+        beyond = spoken_to is not None and dates.last_day(on) > dates.last_day(spoken_to)
+        where.add("concept.valid_to IS NULL" if beyond else "concept.valid_from IS NULL AND concept.valid_to IS NULL")
 
 
 def fts(text: str) -> str:

@@ -140,10 +140,13 @@ DAYS: list[tuple[str, str | None, str, bool, list[str]]] = [
     ("38232", None, "2012", True, []),
     ("38232", None, "2011-12-31", False, ["OWN_NOT_VALID_ON_DATE"]),
     ("38232", None, "2011-12-31T23:59:59Z", False, ["OWN_NOT_VALID_ON_DATE"]),
-    ("38232", "2012", "2011-12-31", False, ["OWN_NOT_VALID_ON_DATE"]),
+    ("38232", "2012", "2011-12-31", False, ["OWN_NOT_VALID_ON_DATE", "OWN_VERSION_NOT_IN_FORCE"]),
     ("38232", "2011", "2011-06-01", False, ["OWN_NOT_VALID_ON_DATE"]),
     ("38230", None, "2011-12-31", True, []),
-    ("38230", "2020", "2012-01-01", True, []),
+    ("38230", "2020", "2012-01-01", True, ["OWN_VERSION_NOT_IN_FORCE"]),
+    ("38230", None, "2010-06-01", False, ["OWN_CANNOT_JUDGE_ON_DATE"]),
+    ("38232", None, "2010-06-01", False, ["OWN_NOT_VALID_ON_DATE"]),
+    ("38232", None, "2030-01-01", False, ["OWN_CANNOT_JUDGE_ON_DATE"]),
     ("99999", None, "2011-12-31", True, ["UNKNOWN_CODE_IN_FRAGMENT"]),
 ]
 
