@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from terminology import judgement, suggestions
+from terminology import judgement, suggestions, validity
 from terminology.catalog import Scope
 from terminology.issues import issue
 from terminology.judgement import Rules
@@ -40,6 +40,11 @@ REASONS: Mapping[str, tuple[str, Effect]] = {
     "Coding_has_no_system_or_code__cannot_validate": ("empty-coding", "unjudged"),
     "OWN_CODING_HAS_NO_CODE": ("no-code", "unjudged"),
     "OWN_NOT_VALID_ON_DATE": ("not-valid-on-date", "as said"),
+    "OWN_CANNOT_JUDGE_ON_DATE": ("no-definition-on-date", "unjudged"),
+    "OWN_VERSION_NOT_IN_FORCE": ("version-not-in-force", "right"),
+    "OWN_VERSION_WITHOUT_PERIOD": ("version-not-in-force", "right"),
+    "OWN_DATE_ACROSS_RELEASES": ("date-across-boundary", "right"),
+    "OWN_DATE_BY_CONCEPT": ("judged-by-own-dates", "right"),
     "OWN_PERIOD_ACROSS": ("date-across-boundary", "unjudged"),
     "INACTIVE_CONCEPT_FOUND": ("inactive-code", "right"),
     "DEPRECATED_CONCEPT_FOUND": ("deprecated-code", "right"),
@@ -81,7 +86,8 @@ def standing(coding: Coding, path: str, scope: Scope, on: str | None = None) -> 
     if provider is None:
         return _unknown(coding, path, scope)
     sent = replace(coding, version=None) if coding.version else coding
-    judged = judgement.validate([sent], whole_system(provider), scope, RULES)[0]
+    named = not scope.on or validity.named(coding.version)
+    judged = judgement.validate([sent], whole_system(provider, named=named), scope, RULES)[0]
     return _standing(replace(judged, coding=coding), path)
 
 
