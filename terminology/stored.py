@@ -26,7 +26,8 @@ from terminology.layers import merged
 from terminology.model import Json
 from terminology.providers.file import FileProvider
 from terminology.settings import Settings
-from terminology.storage.code_system_file import SUFFIX, compile_file
+from terminology.storage.code_system_compiler import compile_file
+from terminology.storage.code_system_file import SUFFIX
 from terminology.storage.records import StoreError, Version
 from terminology.storage.watch import FileWatch
 from terminology.wire import json_text

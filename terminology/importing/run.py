@@ -11,7 +11,7 @@ from terminology import resources
 from terminology.importing.format import Format, Kept, Loaded, Source
 from terminology.issues import Invalid, Refusal, issue, text
 from terminology.model import CodeSystemInfo, Json
-from terminology.storage.code_system_file import Duplicate, Telling, compile_file
+from terminology.storage.code_system_compiler import Duplicate, Telling, compile_file
 from terminology.storage.library import Change, Entry, Library, Stage
 from terminology.wire import json_text
 

@@ -213,6 +213,10 @@ _TALLIES = {
     _DRIVING["descendent-of"]: "SELECT concepts - 1 FROM below WHERE ancestor = ?",
     _HOLDS: "SELECT concepts FROM with_property WHERE code = ? AND text = ?",
 }
+_UP = (  # a few steps a level: the closure is in the order of ancestors only
+    "WITH RECURSIVE up(id) AS ({start} UNION SELECT parent.parent FROM up CROSS JOIN parent ON parent.child = up.id) "
+    "SELECT id FROM up"
+)
 _UNDER = "EXISTS (SELECT 1 FROM closure WHERE ancestor = {a} AND descendant = concept.id)"
 _HIERARCHY = {
     "is-a": _UNDER,
@@ -222,7 +226,7 @@ _HIERARCHY = {
     "descendent-leaf": (
         f"(concept.id <> {{a}} AND {_UNDER} AND NOT EXISTS (SELECT 1 FROM parent WHERE parent.parent = concept.id))"
     ),
-    "generalizes": "EXISTS (SELECT 1 FROM closure WHERE ancestor = concept.id AND descendant = {a})",
+    "generalizes": f"concept.id IN ({_UP.format(start='SELECT {a}')})",
 }
 
 _BASE = {
@@ -402,16 +406,15 @@ def _designation(row: Row) -> Designation:
 
 def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
     """``parents``, ``children``, ``ancestors`` or ``descendants`` of a code, without it, in the file's order."""
-    sql = {
-        "parents": "parent.parent FROM parent WHERE parent.child",
-        "children": "parent.child FROM parent WHERE parent.parent",
-        "ancestors": "closure.ancestor FROM closure WHERE closure.descendant",
-        "descendants": "closure.descendant FROM closure WHERE closure.ancestor",
-    }[relation]
     own = "(SELECT id FROM concept WHERE fold = ?)"
+    sql = {
+        "parents": f"SELECT parent.parent FROM parent WHERE parent.child = {own}",
+        "children": f"SELECT parent.child FROM parent WHERE parent.parent = {own}",
+        "ancestors": _UP.format(start=f"SELECT {own}"),
+        "descendants": f"SELECT closure.descendant FROM closure WHERE closure.ancestor = {own}",
+    }[relation]
     found = file.connection.execute(
-        f"SELECT code FROM concept WHERE id IN (SELECT {sql} = {own}) AND fold <> ? ORDER BY id",
-        (folded(file.info, code),) * 2,
+        f"SELECT code FROM concept WHERE id IN ({sql}) AND fold <> ? ORDER BY id", (folded(file.info, code),) * 2
     )
     return tuple(row[0] for row in found)
 

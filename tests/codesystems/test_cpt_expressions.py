@@ -14,7 +14,7 @@ from terminology.issues import Invalid
 from terminology.model import Concept, Filter, Listed, Miss, Query
 from terminology.providers.file import FileProvider
 from terminology.resources import concepts
-from terminology.storage.code_system_file import compile_file
+from terminology.storage.code_system_compiler import compile_file
 
 CPT = "http://www.ama-assn.org/go/cpt"
 LOADED = code_system(

@@ -21,7 +21,7 @@ from terminology.issues import Invalid, NotSupported, Refusal
 from terminology.model import CodeSystemProvider, Concept, Counted, Filter, Listed, Miss, Query, Tree
 from terminology.providers.file import FileProvider
 from terminology.resources import concepts
-from terminology.storage.code_system_file import compile_file
+from terminology.storage.code_system_compiler import compile_file
 
 Json = dict[str, Any]
 Build = Callable[[Json], CodeSystemProvider]

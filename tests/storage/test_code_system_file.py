@@ -12,7 +12,8 @@ import pytest
 
 from terminology.model import Canonical, CodeSystemInfo, Concept, Filter, Property, PropertyDefinition, Query
 from terminology.providers.file import FileProvider
-from terminology.storage.code_system_file import FORMAT, MANY, CodeSystemFile, Duplicate, compile_file
+from terminology.storage.code_system_compiler import MANY, Duplicate, compile_file
+from terminology.storage.code_system_file import FORMAT, CodeSystemFile
 
 INFO = CodeSystemInfo(
     Canonical("http://example.org/large", "1"), subsumption="known", properties=(PropertyDefinition("kind", "code"),)
