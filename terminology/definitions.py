@@ -33,7 +33,12 @@ def own(operation: Operation) -> str:
 
 
 def canonical(operation: Operation) -> str:
-    """The definition that a CapabilityStatement names: HL7's where there is one, else our own."""
+    """The definition that a CapabilityStatement names: HL7's where it says all, else our own."""
+    return own(operation) if operation.extends else base(operation)
+
+
+def base(operation: Operation) -> str:
+    """HL7's definition of an operation where there is one, else our own."""
     stated = operation.specification
     return stated if "/OperationDefinition/" in stated else own(operation)
 
@@ -41,7 +46,7 @@ def canonical(operation: Operation) -> str:
 def definition(operation: Operation, fhir: FhirVersion) -> Json:
     """The OperationDefinition of an operation as this server takes it in that FHIR version (R5 form)."""
     levels = operation.levels[fhir]
-    base = canonical(operation)
+    derived = base(operation)
     return {
         "resourceType": "OperationDefinition",
         "id": identity(operation),
@@ -55,7 +60,7 @@ def definition(operation: Operation, fhir: FhirVersion) -> Json:
         "affectsState": operation.effect == "writes",
         "code": operation.name,
         "comment": f"Specification: {operation.specification}",
-        **({"base": base} if base != own(operation) else {}),
+        **({"base": derived} if derived != own(operation) else {}),
         **({"resource": [operation.resource]} if operation.resource else {}),
         "system": "system" in levels,
         "type": "type" in levels,

@@ -38,7 +38,8 @@ class Operation:
     ``run(request)`` is pure: it returns a frozen outcome or raises Refusal. ``respond(outcome, request)`` turns the
     outcome into the R5 form of the answer, a dict; the wire converts it for R4. ``effect`` is ``writes`` where state is
     kept; ``scope`` names the resource types that a token must be allowed to read; ``cost`` is the class for limits.
-    ``setting`` names the one that switches the operation off.
+    ``setting`` names the one that switches the operation off. ``extends``: it takes more than HL7's definition says, so
+    statements name ours.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Operation:
     cost: Literal["cheap", "costly"] = "cheap"
     contradictions: tuple[tuple[str, ...], ...] = field(default=())
     setting: str | None = None
+    extends: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """The input of that name or alias."""

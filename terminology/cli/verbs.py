@@ -35,6 +35,8 @@ Kind = Literal["code", "system", "value set"]
 Values = Mapping[str, Any]
 CONTENT = [row for row in TABLE if row.group == "Content"]
 INTEGERS = ("integer", "positiveInt", "unsignedInt")
+ELSEWHERE = ("validate",)
+"""Operations whose commands are no calls of one operation: files are validated, of any type."""
 SAID_OTHERWISE = ("result", "message")
 """What a table need not repeat below a verdict and above the issues."""
 
@@ -113,7 +115,7 @@ STATED = (
 def verbs() -> Mapping[str, Verb]:
     """All verbs by name: the stated ones, then one for each further operation."""
     stated = {way.operation for verb in STATED for way in verb.ways}
-    further = [key for key in BY_NAME if key not in stated]
+    further = [key for key in BY_NAME if key not in stated and key[1] not in ELSEWHERE]
     names_used = Counter([verb.name for verb in STATED] + [name for _, name in further])
     found = {verb.name: verb for verb in STATED}
     for resource, name in further:

@@ -1,7 +1,7 @@
 """The judge of coded records: made once from content and settings, asked for any number of records.
 
-``judge`` is pure and deterministic: it keeps nothing, so threads may share one, and callers may remember answers by
-``Record``. In another process it is made again from what made it.
+``judge`` is pure and deterministic, so threads may share one judge, and callers may remember its answers by ``Record``.
+In another process it is made again from what made it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from terminology import dates
 from terminology.catalog import Scope
-from terminology.issues import NotFound, issue
-from terminology.model import Canonical, Coding, FhirVersion, Json, ValueSet
-from terminology.procedures import reading
-from terminology.procedures.coded import Standing, finding, standing, worst
-from terminology.procedures.records import Basis, Days, Element, Finding, JudgedCoding, Judgement, Record
+from terminology.issues import Invalid, NotFound, issue
+from terminology.model import Canonical, Coding, FhirVersion, Issue, Json, ValueSet
+from terminology.procedures import profiles, reading, rules
+from terminology.procedures.agreements import Agreements
+from terminology.procedures.coded import Said, asked, labelled
+from terminology.procedures.profiles import Profile
+from terminology.procedures.records import Basis, Days, Element, Finding, JudgedCoding, Judgement, Record, Verdict
+from terminology.procedures.rules import Case, Rule, rule_of
+from terminology.resolution import prepare
 
 BASES: Mapping[str, Basis] = {
     "http://www.ama-assn.org/go/cpt": "service",
@@ -27,6 +32,8 @@ BASES: Mapping[str, Basis] = {
 other system the day of service. A record that does not state that day is judged by the day of service."""
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
+_WORSE: Mapping[Verdict, int] = {"right": 0, "unjudged": 1, "wrong": 2}
+Span = tuple[str | None, str | None]
 
 
 class Content(Protocol):
@@ -37,12 +44,15 @@ class Content(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """``made_of`` is what ``of`` got: with it a copy in another process is made."""
+    """``asking`` is the scope in which the value set is asked. ``made_of`` is what ``of`` got: with it a copy in
+    another process is made."""
 
     scope: Scope
+    asking: Scope
     value_set: ValueSet | None = None
     bases: Mapping[str, Basis] = field(default_factory=lambda: dict(BASES))
-    profile: str | None = None
+    profile: Profile | None = None
+    agreements: Agreements = field(default_factory=Agreements)
     made_of: tuple[Any, ...] = ()
 
     @classmethod
@@ -53,22 +63,31 @@ class Judge:
         bases: Mapping[str, Basis] | None = None,
         profile: str | None = None,
     ) -> Judge:
-        """A judge over the content of a service (``State``, ``Terminology``) or of a Scope.
+        """A judge over the content of a service (``State``) or of a Scope.
 
-        ``value_set``: url|version that the main code must be in; ``bases``: which day decides, by system url, over the
+        ``value_set``: url|version that a main code must be in; ``bases``: which day decides, by system url, over the
         defaults; ``profile``: a canonical. Raises NotFound and NotSupported for what is not known here.
         """
         scope = source if isinstance(source, Scope) else source.open_scope()
         made_of = (source, value_set, dict(bases or {}), profile)
         wanted = _value_set(value_set, scope) if value_set else None
-        return cls(scope, wanted, {**BASES, **(bases or {})}, profile, made_of)
+        asking = prepare(wanted, scope) if wanted else scope
+        bound = profiles.named(profile) if profile else None
+        return cls(scope, asking, wanted, {**BASES, **(bases or {})}, bound, made_of=made_of)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Judge.of, self.made_of
 
     def read(self, resource: Json, fhir: FhirVersion = "R4") -> Record:
-        """The coded content of a resource; raises Invalid for one that holds none we know."""
-        return reading.record(resource, fhir)
+        """The coded content of a resource, and its flaws; raises Invalid for a type that is not judged."""
+        record = reading.record(resource, fhir)
+        if self.profile is None:
+            return record
+        if (self.profile.kind, self.profile.fhir) != (record.kind, fhir):
+            wanted = f"{self.profile.kind} ({self.profile.fhir})"
+            raise Invalid(issue("OWN_WRONG_RESOURCE", wanted, f"{record.kind} ({fhir})"))
+        needed = tuple(_finding(each) for each in profiles.missing(resource, self.profile))
+        return replace(record, flaws=record.flaws + needed)
 
     def row(
         self,
@@ -84,41 +103,140 @@ class Judge:
     def judge(self, record: Record, date: str | None = None) -> Judgement:
         """Every coding on its day (on ``date`` where one is given), and what was found, element by element."""
         codings: list[JudgedCoding] = []
-        findings: list[Finding] = list(record.flaws)
+        findings = list(record.flaws)
         for element in record.elements:
-            if not element.codings:
-                findings.append(_uncoded(element))
-                codings += [JudgedCoding(element.path, Coding(), "unjudged")] if element.main else []
-                continue
-            stood = [self._coding(coding, place, element, date) for place, coding in _placed(element)]
-            codings += [each.judged for each in stood]
-            findings += _ordered(_once(found for each in stood for found in each.findings))
-        if not date and record.elements and not any(_dated(element) for element in record.elements):
-            findings.append(Finding("no-date", issue("OWN_NO_DAY", record.kind, at=None)))
+            judged, found = self._element(element, record, date)
+            codings += judged
+            findings += _ordered(dict.fromkeys(found))
+        on = date or next((first for each in record.elements if (first := _span(each.days, "service")[0])), None)
+        case = Case(self.scope, record, on=on)
+        findings += [self._labelled(each, on) for rule in rules.of("record") for each in _found(rule, case)]
         return Judgement(tuple(codings), tuple(findings))
+
+    # --- an element --------------------------------------------------------------------------------------------
+
+    def _element(
+        self, element: Element, record: Record, date: str | None
+    ) -> tuple[list[JudgedCoding], Iterator[Finding]]:
+        if not element.codings:
+            said = _finding(_uncoded(element))
+            return ([JudgedCoding(element.path, Coding(), "unjudged")] if element.main else []), iter((said,))
+        codings: list[JudgedCoding] = []
+        findings: list[Finding] = []
+        for path, coding in _placed(element):
+            judged, found = self._coding(coding, path, element, record, date)
+            codings.append(judged)
+            findings += found
+        case = Case(
+            self.asking,
+            record,
+            element,
+            element.path,
+            on=date or _span(element.days, "service")[0],
+            value_set=self.value_set,
+            profile=self.profile,
+            agreements=self.agreements,
+        )
+        more = [self._labelled(each, case.on) for rule in rules.of("element") for each in _found(rule, case)]
+        return codings, iter((*findings, *more))
 
     # --- one coding on its day ---------------------------------------------------------------------------------
 
-    def _coding(self, coding: Coding, path: str, element: Element, date: str | None) -> Standing:
-        first, last = (date, None) if date else _days(element.days, self.bases.get(coding.system or "", "service"))
-        begun = standing(coding, path, self.scope, first)
-        if not last or not first or last == first:
-            return begun
-        ended = standing(coding, path, self.scope, last)
-        if begun.verdict == ended.verdict:
-            return begun
-        across = issue("OWN_PERIOD_ACROSS", coding.code, coding.system, first, last, at=f"{path}.code")
-        said = finding(across, coding)
-        verdict = worst("unjudged", *(each for each in (begun.verdict, ended.verdict) if each != "wrong"))
-        return Standing(replace(ended.judged, verdict=verdict), (said,), ended.provider)
+    def _coding(
+        self, coding: Coding, path: str, element: Element, record: Record, date: str | None
+    ) -> tuple[JudgedCoding, list[Finding]]:
+        basis = self.bases.get(coding.system or "", "service")
+        first, last = _full(date, None) if date else _full(*_span(element.days, basis))
+        judged, found, said = self._on(coding, path, element, record, first, None)
+        if first and last and last != first:
+            ended, more, said = self._on(coding, path, element, record, last, (first, last))
+            if ended.verdict == judged.verdict and not _inside(said, first, last):
+                judged, found = ended, more
+            else:
+                across = issue("OWN_PERIOD_ACROSS", coding.code, coding.system, first, last, at=f"{path}.code")
+                judged, found = replace(ended, verdict="unjudged"), [_finding(across, coding)]
+        if basis != "service" and first and not date and all(each.basis != basis for each in element.days):
+            found = [*found, _finding(issue("OWN_OTHER_BASIS", coding.system, basis, at=path), coding)]
+        return judged, found
+
+    def _on(
+        self, coding: Coding, path: str, element: Element, record: Record, on: str | None, span: tuple[str, str] | None
+    ) -> tuple[JudgedCoding, list[Finding], Said]:
+        said = asked(coding, self.scope, on)
+        case = Case(self.scope, record, element, path, said, on, span)
+        found = [(rule_of(each.message_id, each.severity), each) for each in said.issues]
+        for rule in rules.of("coding"):
+            names = {known.name for known, _ in found}
+            if rule.instead_of and not names.intersection(rule.instead_of):
+                continue
+            own = [(rule, each) for each in _raised(rule, case)]
+            if own and rule.instead_of:
+                found = [pair for pair in found if pair[0].name not in rule.instead_of]
+            found += own
+        verdicts: list[Verdict] = [rule.verdict for rule, _ in found if rule.name != "other"]
+        verdicts += ["wrong" for rule, each in found if rule.name == "other" and each.severity == "error"]
+        verdict: Verdict = max(verdicts, key=_WORSE.__getitem__, default="right")
+        if said.missed and verdict == "right":
+            verdict = "wrong"
+        used = said.provider.info.canonical if said.provider else None
+        judged = JudgedCoding(path, coding, verdict, used, said.display)
+        return judged, [self._labelled(_placing(rule, each, path, coding), on) for rule, each in found], said
+
+    def _labelled(self, found: Finding, on: str | None) -> Finding:
+        """The finding with our label on the coding that it suggests, as that stood on the day."""
+        meant = found.issue.suggestion
+        if meant is None:
+            return found
+        scope = replace(self.scope, on=on) if on else self.scope
+        return replace(found, issue=replace(found.issue, suggestion=labelled(meant, scope)))
 
 
 def _value_set(named: str, scope: Scope) -> ValueSet:
     canonical = Canonical.parse(named)
     found = scope.catalog.value_set(canonical.url, canonical.version)
     if found is None:
-        raise NotFound(issue("Unable_to_resolve_value_Set_", canonical))
+        raise NotFound(issue("Unable_to_resolve_value_Set_", canonical, at="valueSet"))
     return found
+
+
+# --- findings --------------------------------------------------------------------------------------------------
+
+
+def _raised(rule: Rule, case: Case) -> Iterable[Issue]:
+    return rule.find(case) if rule.find and rule.holds(case.on) else ()
+
+
+def _found(rule: Rule, case: Case) -> Iterator[Finding]:
+    for said in _raised(rule, case):
+        yield Finding(rule.name, _weighed(rule, said))
+
+
+def _finding(said: Issue, coding: Coding | None = None) -> Finding:
+    """A finding of the reading or of the judge itself, under the rule that its message belongs to."""
+    rule = rule_of(said.message_id, said.severity)
+    return Finding(rule.name, _weighed(rule, said), coding)
+
+
+def _placing(rule: Rule, said: Issue, path: str, coding: Coding) -> Finding:
+    place = said.expression
+    if place is not None and not place.startswith(path):
+        place = ".".join(part for part in (path, place) if part)
+    return Finding(rule.name, _weighed(rule, said).at(place), coding)
+
+
+def _weighed(rule: Rule, said: Issue) -> Issue:
+    return said if rule.severity in (None, said.severity) else replace(said, severity=str(rule.severity))
+
+
+def _ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first; what is as bad stays in its order."""
+    return sorted(findings, key=lambda found: _SEVERITY[found.issue.severity])
+
+
+def _uncoded(element: Element) -> Issue:
+    """What to say of an element without a coding; only of the main one it is a warning."""
+    message = "OWN_TEXT_ONLY" if element.text else "OWN_CODE_MISSING"
+    return issue(message, element.path, at=element.path, severity=None if element.main else "information")
 
 
 def _placed(element: Element) -> Iterator[tuple[str, Coding]]:
@@ -129,29 +247,27 @@ def _placed(element: Element) -> Iterator[tuple[str, Coding]]:
         yield f"{element.path}.coding[{place}]", coding
 
 
-def _uncoded(element: Element) -> Finding:
-    """What to say of an element without a coding; only of the main one it is a warning."""
-    severity = None if element.main else "information"
-    if element.text:
-        return Finding("text-only", issue("OWN_TEXT_ONLY", element.path, at=element.path, severity=severity))
-    return Finding("missing-code", issue("OWN_CODE_MISSING", element.path, at=element.path, severity=severity))
+# --- days ------------------------------------------------------------------------------------------------------
 
 
-def _days(days: Iterable[Days], basis: Basis) -> tuple[str | None, str | None]:
-    """The days of a basis, else those of the service."""
+def _span(days: Iterable[Days], basis: Basis) -> Span:
+    """First and last day of a basis, else of the service."""
     by_basis = {each.basis: each for each in days}
     found = by_basis.get(basis) or by_basis.get("service")
     return (found.first or found.last, found.last) if found else (None, None)
 
 
-def _dated(element: Element) -> bool:
-    return any(each.first or each.last for each in element.days)
+def _full(first: str | None, last: str | None) -> Span:
+    """Full days: a partial date is the days from its first to its last."""
+    end = last or first
+    return (dates.first_day(first) if first else None, dates.last_day(end) if end else None)
 
 
-def _once(findings: Iterable[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))
+def _inside(said: Said, first: str, last: str) -> bool:
+    """True where the validity of the code lies between two days on which it is not valid."""
+    start = said.concept.valid_from if said.concept else None
+    return bool(start) and first < dates.first_day(start or "") <= last and _refused(said)
 
 
-def _ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """The worst first; what is as bad stays in its order."""
-    return sorted(findings, key=lambda found: _SEVERITY[found.issue.severity])
+def _refused(said: Said) -> bool:
+    return any(each.message_id == "OWN_NOT_VALID_ON_DATE" for each in said.issues)

@@ -12,7 +12,9 @@ from typing import Any
 from terminology.issues import Invalid, issue
 from terminology.model import Coding, FhirVersion, Json
 from terminology.procedures.elements import KINDS, Coded, coded
-from terminology.procedures.records import Basis, Days, Element, Record
+from terminology.procedures.flaws import flaws
+from terminology.procedures.records import Basis, Days, Element, Finding, Record
+from terminology.procedures.rules import rule_of
 
 ROW = "row"
 _DAY = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?")
@@ -32,7 +34,8 @@ def record(resource: object, fhir: FhirVersion) -> Record:
         for element in _elements(row, path, chain, value)
     ]
     elements += _missing(resource, kind, fhir, elements)
-    return Record(kind, tuple(elements))
+    found = tuple(Finding(rule_of(each.message_id, each.severity).name, each) for each in flaws(resource, fhir))
+    return Record(kind, tuple(elements), found)
 
 
 def row(

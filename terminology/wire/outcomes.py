@@ -21,15 +21,19 @@ def operation_outcome(issues: Iterable[Issue], languages: Languages = ANY) -> Js
     return {"resourceType": "OperationOutcome", "issue": [entry(found, languages) for found in issues]}
 
 
-def entry(found: Issue, languages: Languages = ANY) -> Json:
-    """One ``OperationOutcome.issue``. HL7's message ids travel in HL7's extension, ours in one of our own."""
+def entry(found: Issue, languages: Languages = ANY, reason: Json | None = None) -> Json:
+    """One ``OperationOutcome.issue``. HL7's message ids travel in HL7's extension, ours in one of our own. ``reason``
+    is a coding of the details that comes before HL7's issue type."""
     own = found.message_id.startswith("OWN_")
     extensions: list[Json] = [{"url": OWN_MESSAGE_ID if own else MESSAGE_ID, "valueString": message_id(found)}]
     if found.suggestion:
         extensions.append({"url": SUGGESTED_CODING, "valueCoding": found.suggestion.as_json()})
     details: Json = {"text": text(found, languages.primary)}
+    codings = [reason] if reason else []
     if found.kind:
-        details = {"coding": [{"system": TX_ISSUE_TYPE, "code": found.kind}], **details}
+        codings.append({"system": TX_ISSUE_TYPE, "code": found.kind})
+    if codings:
+        details = {"coding": codings, **details}
     made: Json = {"extension": extensions, "severity": found.severity, "code": found.code, "details": details}
     # HAPI's clients put the diagnostics into their exceptions and never the text, so no error goes without.
     if explained := found.diagnostics or (found.severity in ("error", "fatal") and details["text"]):

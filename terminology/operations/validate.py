@@ -1,0 +1,103 @@
+"""$validate on the resources that carry codes of procedures: FHIR's own operation, with two parameters of ours.
+
+https://hl7.org/fhir/R4/resource-operation-validate.html, https://hl7.org/fhir/R5/resource-operation-validate.html.
+The answer is an OperationOutcome, whatever was found; a refusal says that the validation could not be done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+from terminology.issues import Invalid, NotSupported, issue
+from terminology.languages import Languages
+from terminology.model import Json
+from terminology.operation import Operation, Parameter
+from terminology.procedures.judging import Judge
+from terminology.procedures.records import Basis
+from terminology.procedures.validating import Validated, validated
+from terminology.request import Request
+
+MODES = ("create",)
+"""Of update and delete the answer would hang on what a server stores; profile is about a resource that is stored."""
+
+
+def run(request: Request) -> Validated:
+    """The resource validated; raises Invalid, NotFound and NotSupported where it cannot be."""
+    arguments, kind = request.arguments, request.operation.resource
+    mode = arguments.get("mode")
+    if mode is not None and mode not in MODES:
+        raise NotSupported(issue("OWN_VALIDATE_MODE", mode, at="mode"))
+    resource = arguments.get("resource")
+    if resource is None:
+        raise Invalid(issue("OWN_MISSING_PARAMETER", "resource", f"send the {kind} to validate", at="resource"))
+    sent = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
+    if sent != kind:
+        raise Invalid(issue("OWN_WRONG_RESOURCE", kind, sent, at="resource"))
+    scope = replace(request.scope, on=None, languages=request.scope.reader)
+    judge = Judge.of(scope, arguments.get("valueSet"), _bases(arguments.all("dateBasis")), arguments.get("profile"))
+    return validated(resource, scope.fhir, judge, arguments.get("date"))
+
+
+def _bases(stated: tuple[str, ...]) -> dict[str, Basis]:
+    """``system|basis`` → which day decides for a code system."""
+    found: dict[str, Basis] = {}
+    for each in stated:
+        system, _, basis = each.rpartition("|")
+        known = next((one for one in get_args(Basis) if one == basis), None)
+        if not system or known is None:
+            wanted = f"system|{' or '.join(get_args(Basis))}"
+            raise Invalid(issue("OWN_WRONG_TYPE", "dateBasis", wanted, repr(each[:100]), at="dateBasis"))
+        found[system] = known
+    return found
+
+
+def respond(found: Validated, request: Request) -> Json:
+    """The OperationOutcome, in the reader's language where it is translated."""
+    return found.outcome(request.scope.reader or Languages())
+
+
+def _operation(kind: str) -> Operation:
+    return Operation(
+        name="validate",
+        resource=kind,
+        levels={"R4": ("type",), "R5": ("type",)},
+        summary=f"Is a {kind} rightly coded, on the day of the service: shape, codes, and whether they go together.",
+        specification="http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        inputs=(
+            Parameter("resource", "resource", f"The {kind}; it may also be the body itself.", minimum=1),
+            Parameter("mode", "code", "Only create is understood; update, delete and profile are refused."),
+            Parameter("profile", "uri", "A profile whose bound codes are checked; one that is not known is refused."),
+            Parameter("valueSet", "canonical", "A value set that the main code must be in (ours).", versions=()),
+            Parameter("date", "dateTime", "The day that counts, instead of those in the resource (ours).", versions=()),
+            Parameter(
+                "dateBasis",
+                "string",
+                "Which day decides for a code system: url|service, url|admission or url|discharge (ours).",
+                repeats=True,
+                versions=(),
+            ),
+            Parameter(
+                "usageContext",
+                "UsageContext",
+                "The context of the validation.",
+                repeats=True,
+                versions=("R5",),
+                ignored="no profile here depends on it",
+            ),
+        ),
+        outputs=(Parameter("return", "OperationOutcome", "Everything that was found.", minimum=1),),
+        run=run,
+        respond=respond,
+        scope=(kind,),
+        extends=True,
+    )
+
+
+PROCEDURE = _operation("Procedure")
+SERVICE_REQUEST = _operation("ServiceRequest")
+CLAIM = _operation("Claim")
+EXPLANATION_OF_BENEFIT = _operation("ExplanationOfBenefit")
+CONDITION = _operation("Condition")
+OBSERVATION = _operation("Observation")
+ENCOUNTER = _operation("Encounter")

@@ -1,0 +1,173 @@
+"""What FHIR forbids, and what fhir.resources lets pass: wrong codes of required bindings, reversed periods, dates that
+are none, empty and null elements.
+
+Sources: the definition of each type in https://hl7.org/fhir/R4 and https://hl7.org/fhir/R5, json.html, datatypes.html.
+It walks over any JSON and never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from terminology import dates
+from terminology.issues import issue
+from terminology.model import FhirVersion, Issue, Json
+
+DEPTH = 200
+MOST = 50
+"""So many flaws of one record are told at most."""
+
+_EVENT = "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"
+_REQUEST = "draft active on-hold revoked completed entered-in-error unknown"
+_FINANCIAL = "active cancelled draft entered-in-error"
+_OBSERVED = "registered preliminary final amended corrected cancelled entered-in-error unknown"
+_INTENT = "proposal plan directive order original-order reflex-order filler-order instance-order option"
+
+_BINDINGS: Mapping[str, str] = {
+    "Procedure.status": _EVENT,
+    "ServiceRequest.status": _REQUEST,
+    "ServiceRequest.intent": _INTENT,
+    "ServiceRequest.priority": "routine urgent asap stat",
+    "Claim.status": _FINANCIAL,
+    "Claim.use": "claim preauthorization predetermination",
+    "ExplanationOfBenefit.status": _FINANCIAL,
+    "ExplanationOfBenefit.use": "claim preauthorization predetermination",
+    "ExplanationOfBenefit.outcome": "queued complete error partial",
+    "Observation.status": _OBSERVED,
+    "Encounter.status": "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
+    "Identifier.use": "usual official temp secondary old",
+    "HumanName.use": "usual official temp nickname anonymous old maiden",
+    "Narrative.status": "generated extensions additional empty",
+}
+_BINDINGS_R5: Mapping[str, str] = {
+    "Encounter.status": (
+        "planned in-progress on-hold discharged completed cancelled discontinued entered-in-error unknown"
+    ),
+    "ExplanationOfBenefit.outcome": "queued complete error partial",
+}
+_CLINICAL = {
+    "Condition.clinicalStatus": (
+        "http://terminology.hl7.org/CodeSystem/condition-clinical",
+        {
+            "R4": "active recurrence relapse inactive remission resolved",
+            "R5": "active recurrence relapse inactive remission resolved unknown",
+        },
+    ),
+    "Condition.verificationStatus": (
+        "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+        dict.fromkeys(("R4", "R5"), "unconfirmed provisional differential confirmed refuted entered-in-error"),
+    ),
+}
+"""Concepts whose binding is required: the code system, and its codes."""
+
+_DATES = ("DateTime", "Date", "Instant", "start", "end", "authoredOn", "issued", "recordedDate", "created", "date")
+_NO_DATES = frozenset(("performedString", "occurrenceString"))
+_DAY = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?(T.*)?")
+
+
+@cache
+def bound(path: str, fhir: FhirVersion) -> frozenset[str]:
+    """The codes that the required binding of an element allows; empty where there is none."""
+    stated = (_BINDINGS_R5.get(path) if fhir == "R5" else None) or _BINDINGS.get(path, "")
+    return frozenset(stated.split())
+
+
+def paths() -> tuple[str, ...]:
+    """The elements of resources whose required binding is checked."""
+    return tuple(_BINDINGS)
+
+
+def flaws(resource: Json, fhir: FhirVersion) -> tuple[Issue, ...]:
+    """Every flaw of a resource, in the order of its elements."""
+    found: list[Issue] = []
+    kind = str(resource.get("resourceType"))
+    for said in (*_bound(resource, kind, fhir), *_concepts(resource, kind, fhir), *_node(resource, kind, 0)):
+        found.append(said)
+        if len(found) >= MOST:
+            break
+    return tuple(found)
+
+
+def _bound(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
+    for name, value in resource.items():
+        allowed = bound(f"{kind}.{name}", fhir)
+        if allowed and (not isinstance(value, str) or value not in allowed):
+            path = f"{kind}.{name}"
+            yield issue("OWN_NOT_BOUND", path, _shown(value), ", ".join(sorted(allowed)), at=path)
+
+
+def _concepts(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
+    for path, (system, codes) in _CLINICAL.items():
+        value = resource.get(path.removeprefix(f"{kind}."))
+        codings = value.get("coding") if isinstance(value, dict) else None
+        if isinstance(codings, list) and codings:
+            sent = [each.get("code") for each in codings if isinstance(each, dict) and each.get("system") == system]
+            if not any(code in codes[fhir].split() for code in sent):
+                shown = ", ".join(str(each.get("code")) for each in codings if isinstance(each, dict))
+                allowed = ", ".join(sorted(codes[fhir].split()))
+                yield issue("OWN_NOT_BOUND", path, shown[:200], allowed, at=path)
+
+
+# --- any element -----------------------------------------------------------------------------------------------
+
+
+def _node(node: Json, path: str, depth: int) -> Iterator[Issue]:
+    if depth > DEPTH:
+        return
+    yield from _period(node, path)
+    for name, value in node.items():
+        here = f"{path}.{name}"
+        if isinstance(value, list):
+            yield from _list(value, here, depth, primitive=name.startswith("_"))
+        else:
+            yield from _value(value, here, depth)
+
+
+def _list(values: list[Any], path: str, depth: int, *, primitive: bool) -> Iterator[Issue]:
+    if not values:
+        yield issue("OWN_EMPTY", path, at=path)
+    nulls = primitive or any(not isinstance(each, (dict, list)) for each in values if each is not None)
+    for place, each in enumerate(values):
+        if each is None and nulls:
+            continue  # a primitive without a value stands as null beside its extension
+        yield from _value(each, f"{path}[{place}]", depth)
+
+
+def _value(value: Any, path: str, depth: int) -> Iterator[Issue]:
+    if value is None:
+        yield issue("OWN_NULL", path, at=path)
+    elif value in ({}, ""):
+        yield issue("OWN_EMPTY", path, at=path)
+    elif isinstance(value, dict):
+        yield from _node(value, path, depth + 1)
+    elif isinstance(value, str):
+        name = path.rpartition(".")[2]
+        if name.endswith(_DATES) and name not in _NO_DATES and "[" not in name and not _is_date(value):
+            yield issue("OWN_NO_SUCH_DAY", path, value[:60], at=path)
+
+
+def _is_date(text: str) -> bool:
+    return bool(_DAY.fullmatch(text)) and _in_calendar(text)
+
+
+def _in_calendar(text: str) -> bool:
+    year, month, day = (text[:10] + "-01-01"[len(text[:10]) - 4 :] if len(text) < 10 else text[:10]).split("-")
+    leap = int(year) % 4 == 0 and (int(year) % 100 != 0 or int(year) % 400 == 0)
+    days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    return int(day) <= days[int(month) - 1]
+
+
+def _period(node: Json, path: str) -> Iterator[Issue]:
+    """A period that ends before it starts; of partial dates only what is certain."""
+    start, end = node.get("start"), node.get("end")
+    if not isinstance(start, str) or not isinstance(end, str) or not (_is_date(start) and _is_date(end)):
+        return
+    if dates.last_day(end) < dates.first_day(start):
+        yield issue("OWN_REVERSED", path, start, end, at=path)
+
+
+def _shown(value: object) -> str:
+    return str(value)[:60]
