@@ -31,8 +31,8 @@ _TROUBLE = re.compile("[\0\ud800-\udfff]")
 
 
 def read(body: bytes) -> dict[str, Any]:
-    """The object in a body. Numbers with a fraction or an exponent, and those beyond 64 bits, are Decimals
-    with the digits they were written with. Raises Malformed."""
+    """The object in a body. Numbers with a fraction or an exponent, those beyond 64 bits and -0 are Decimals that
+    ``write`` gives back as they were written. Raises Malformed."""
     text = _decoded(body)
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _refuse_depth(text)
@@ -140,7 +140,7 @@ def _number(text: str) -> Decimal:
 
 
 def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= 18 else _number(text)
+    return int(text) if len(text) <= 18 and text != "-0" else _number(text)
 
 
 def _constant(text: str) -> NoReturn:

@@ -69,15 +69,22 @@ def test_what_is_created_is_there_at_once(client: Client) -> None:
     assert URL in {each["uri"] for each in systems}
 
 
-def test_what_is_read_is_what_was_sent_to_the_last_digit(client: Client) -> None:
+@pytest.mark.parametrize("number", ["1.100", "1e2", "1.0E-07", "-0", "-123456789012.10"])
+def test_what_is_read_is_what_was_sent_to_the_last_digit(client: Client, number: str) -> None:
     text = json.dumps(colours(date="2026-11", property=[{"code": "weight", "type": "decimal"}]))
-    text = text.replace('{"code": "blue"}', '{"code":"blue","property":[{"code":"weight","valueDecimal":1.100}]}')
+    weight = f'"property":[{{"code":"weight","valueDecimal":{number}}}]'
+    text = text.replace('{"code": "blue"}', f'{{"code":"blue",{weight}}}')
     identity = client.post("CodeSystem", text).resource["id"]
     body = client.get(f"CodeSystem/{identity}").body
-    assert b'"valueDecimal":1.100}' in body
+    assert f'"valueDecimal":{number}}}'.encode() in body
     found = json_text.read(body)
     assert {name: value for name, value in found.items() if name not in ("id", "meta")} == json_text.read(text.encode())
     assert found["meta"].keys() == {"versionId", "lastUpdated"}
+    patch = json.dumps([{"op": "replace", "path": "/status", "value": "draft"}])
+    patched = client.ask("PATCH", f"CodeSystem/{identity}", body=patch, content_type=PATCH)
+    assert patched.status == 200, patched.texts
+    assert weight.encode() in client.get(f"CodeSystem/{identity}").body
+    assert weight.encode() in client.get(f"CodeSystem/{identity}/_history").body
 
 
 def test_a_resource_is_converted_for_who_speaks_the_other_version(app: Flask) -> None:
