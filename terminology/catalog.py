@@ -21,6 +21,7 @@ from terminology.model import (
     FhirVersion,
     Grammar,
     Json,
+    Naming,
     Supplement,
     ValueSet,
 )
@@ -38,7 +39,8 @@ class Catalog:
     value_sets: Mapping[str, tuple[ValueSet, ...]] = field(default_factory=dict)
     concept_maps: Mapping[str, tuple[ConceptMap, ...]] = field(default_factory=dict)
     supplements: tuple[Supplement, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[Naming, ...]] = field(default_factory=dict)
+    """By another name of a code system (an OID, an old url): who states of which system it is one."""
     resources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     heads: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """For resources that are read when asked for: what is known before (``shelves``)."""
@@ -120,7 +122,12 @@ class Catalog:
                 seen.setdefault(held.info.canonical.version, held)
         fitting = [v for v in seen.values() if versions.matches(version, v.info.canonical.version)]
         best = max(fitting, key=lambda v: versions.order(v.info.canonical.version), default=None)
-        return best if best or seen else implied.value_set(url, version, tuple(self.layers()))
+        return best if best or seen else implied.value_set(self._by_form(url), version, tuple(self.layers()))
+
+    def _by_form(self, url: str) -> str:
+        """``[system]?fhir_vs`` with the url of the system, where it has another name of it."""
+        system, form, rest = url.partition(implied.FORM)
+        return f"{self.alias(system) or system}{form}{rest}" if form else url
 
     def concept_map(self, url: str, version: str | None = None) -> ConceptMap | None:
         """The highest version of a map that ``version`` names."""
@@ -164,12 +171,28 @@ class Catalog:
                     seen.add(held.info.canonical)
                     yield held
 
+    def namings(self, url: str) -> dict[str, Naming]:
+        """Who states what ``url`` is another name of, and of which system: by the url of that system, as it is known
+        here. Empty for the url of a known code system, which is nobody else's name. What is retired counts where
+        nothing else is stated."""
+        layers = tuple(self.layers())
+        if any(url in layer.code_systems for layer in layers):
+            return {}
+        stated: dict[str, Naming] = {}
+        for layer in layers:
+            for naming in layer.aliases.get(url, ()):
+                stated.setdefault(naming.by, naming)
+        current = [naming for naming in stated.values() if naming.current] or stated.values()
+        found: dict[str, Naming] = {}
+        for naming in current:
+            known = (name for name in naming.names if any(name in layer.code_systems for layer in layers))
+            found.setdefault(next(known, naming.names[0]), naming)
+        return found
+
     def alias(self, url: str) -> str | None:
-        """The code system url that ``url`` is another name of (an OID, an old url); None where it is none."""
-        for layer in self.layers():
-            if target := layer.aliases.get(url):
-                return target
-        return None
+        """The code system url that ``url`` is another name of; None where it is none, and where that is disputed."""
+        found = self.namings(url)
+        return next(iter(found)) if len(found) == 1 else None
 
     def listed(self, kind: str) -> Iterator[tuple[str, Json]]:
         """Id and resource, or its head where that is all that was read, of one type; upper layers first."""

@@ -167,7 +167,12 @@ def loaded(library: Library) -> Catalog:
                 plain.append(json_text.read(library.path(entry).read_bytes()))
         except (OSError, ValueError) as failed:
             raise Invalid(issue("OWN_LIBRARY_UNREADABLE", library.path(entry), failed)) from failed
-    files = Catalog(code_systems=systems, resources={"CodeSystem": heads}, heads={"CodeSystem": heads})
+    files = Catalog(
+        code_systems=systems,
+        aliases=resources.named(heads.values()),
+        resources={"CodeSystem": heads},
+        heads={"CodeSystem": heads},
+    )
     return files.over(resources.layer(plain).over(shelves.layer([_Resources(library, later)])))
 
 

@@ -78,6 +78,7 @@ class Trail:
     """What each code system is worth on the date of the expansion."""
     across: dict[str, str] = field(default_factory=dict)
     """Codes of whose validity a partial date crosses a bound."""
+    aliases: dict[str, str] = field(default_factory=dict)
     overload: Overload = Overload(False, False, False)
     nestable: bool = True
 
@@ -211,6 +212,8 @@ class _Listing:
         if self.scope.on:
             release = validity.release(answer.provider, self.scope, named=answer.named)
             self.trail.days[str(answer.provider.info.canonical)] = release
+        if select.alias:
+            self.trail.aliases[select.alias] = select.system.url
         return answer.provider
 
     def query(self, select: Select) -> Query:

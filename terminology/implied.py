@@ -13,7 +13,8 @@ from typing import Protocol
 from terminology.conceptset import from_compose
 from terminology.model import Canonical, CodeSystemProvider, Expressions, Grammar, Json, ValueSet, ValueSetInfo
 
-_FORM = "?fhir_vs"
+FORM = "?fhir_vs"
+"""What follows the url of a code system in the url of its value sets."""
 
 
 class Layer(Protocol):
@@ -42,7 +43,7 @@ def value_set(url: str, version: str | None, layers: Sequence[Layer]) -> ValueSe
 
 
 def _composes(url: str, version: str | None, layers: Sequence[Layer]) -> Iterator[Json]:
-    system, form, rest = url.partition(_FORM)
+    system, form, rest = url.partition(FORM)
     if form and any(system in layer.code_systems for layer in layers):
         yield from _by_form(system, rest, version)
     for layer in layers:

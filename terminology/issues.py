@@ -159,6 +159,9 @@ SENTENCES: Mapping[str, Sentence] = {
         "A definition for CodeSystem '{0}' version '{1}' could not be found, so the value set cannot be expanded. No "
         "versions of this code system are known",
     ),
+    "OWN_OTHER_NAME": Sentence(
+        _I, "informational", None, "The system '{0}' is another name of '{1}', by which it was answered"
+    ),
     "Unable_to_resolve_system__value_set_has_multiple_matches": Sentence(
         _E,
         "not-found",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from terminology import suggestions, validity
+from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.conceptset import included, lead
 from terminology.issues import issue, versions_list
@@ -52,10 +52,14 @@ class Rules:
 
 
 def validate(codings: Sequence[Coding], value_set: ValueSet, scope: Scope, rules: Rules) -> list[Judged]:
-    """Every coding judged on its own. ``scope`` is that of ``prepare``."""
-    sound = [c for c in codings if c.code and c.system]
+    """Every coding judged on its own, by the url of its code system. ``scope`` is that of ``prepare``."""
+    named = [aliases.settled(coding, scope) for coding in codings]
+    sound = [c for c, _ in named if c.code and c.system]
     found = dict(zip(map(id, sound), among(sound, value_set, scope, match=rules.match), strict=True))
-    return [_judge(found[id(c)], value_set, scope, rules) if id(c) in found else _unsound(c) for c in codings]
+    return [
+        _more(_judge(found[id(c)], value_set, scope, rules) if id(c) in found else _unsound(c), told)
+        for c, told in named
+    ]
 
 
 def _unsound(coding: Coding) -> Judged:

@@ -132,7 +132,7 @@ def merged(layers: Sequence[Catalog]) -> Catalog:
         value_sets=_joined(layer.value_sets.items() for layer in layers),
         concept_maps=_joined(layer.concept_maps.items() for layer in layers),
         supplements=tuple(chain.from_iterable(layer.supplements for layer in layers)),
-        aliases={other: url for layer in layers for other, url in layer.aliases.items()},
+        aliases=_joined(layer.aliases.items() for layer in layers),
         resources=held,
     )
 

@@ -336,17 +336,29 @@ class Supplement:
     properties: tuple[PropertyDefinition, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One statement about what a code system is called: ``by`` says who states it, ``names`` are its urls, the
+    preferred one first. ``current``: False for a retired statement, which counts where no other one is made."""
+
+    by: str
+    names: tuple[str, ...]
+    current: bool = True
+
+
 # --- Value sets as algebra -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """Concepts of one code system. ``path`` is the include's place in the resource."""
+    """Concepts of one code system. ``path`` is the include's place in the resource; ``alias`` another name of the
+    system, where the author wrote that (``aliases``)."""
 
     system: Canonical
     query: Query
     path: str
     supplements: tuple[str, ...] = ()
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

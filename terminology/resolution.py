@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from terminology import validity, versions
+from terminology import aliases, validity, versions
 from terminology.catalog import Scope, names
 from terminology.conceptset import leaves
 from terminology.issues import (
@@ -153,11 +153,13 @@ def imported(named: Import, owner: ValueSet, scope: Scope) -> Imported:
         inner = owner.contained.get(canonical.url)
         if inner is None:
             raise NotFound(_missing(canonical, scope))
+        inner = aliases.unaliased(inner, scope)
         return Imported(inner, entered(inner, scope), contained=True)
     choice = scope.versions.choose(canonical.url, canonical.version)
     found = scope.catalog.value_set(canonical.url, choice.version)
     if found is None:
         raise NotFound(_missing(Canonical(canonical.url, choice.version), scope))
+    found = aliases.unaliased(found, scope)
     return Imported(found, entered(found, scope), choice.rule)
 
 

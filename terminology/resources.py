@@ -26,6 +26,7 @@ from terminology.model import (
     ConceptMap,
     Designation,
     Json,
+    Naming,
     Property,
     PropertyDefinition,
     Row,
@@ -55,7 +56,7 @@ def layer(sent: Iterable[Any]) -> Catalog:
     value_sets: dict[str, list[ValueSet]] = {}
     maps: dict[str, list[ConceptMap]] = {}
     supplements: list[Supplement] = []
-    aliases: dict[str, str] = {}
+    aliases: dict[str, tuple[Naming, ...]] = {}
     held: dict[str, dict[str, Json]] = {}
     for resource in sent:
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
@@ -64,6 +65,7 @@ def layer(sent: Iterable[Any]) -> Catalog:
         elif kind == "CodeSystem":
             made = code_system(resource)
             systems.setdefault(made.info.canonical.url, []).append(made)
+            _name_all(aliases, identifiers(resource))
         elif kind == "ValueSet":
             read = value_set(resource)
             value_sets.setdefault(read.info.canonical.url, []).append(read)
@@ -71,7 +73,7 @@ def layer(sent: Iterable[Any]) -> Catalog:
             mapped = concept_map(resource)
             maps.setdefault(mapped.canonical.url, []).append(mapped)
         elif kind == "NamingSystem":
-            aliases.update(naming_system(resource))
+            _name_all(aliases, naming_system(resource))
         else:
             raise Invalid(
                 issue(
@@ -421,17 +423,51 @@ def _unmapped(group: Json) -> Unmapped:
     )
 
 
-def naming_system(resource: Json) -> dict[str, str]:
-    """Aliases of a NamingSystem: every other identifier → the preferred uri (https://hl7.org/fhir/namingsystem.html)."""
+# --- names ------------------------------------------------------------------------------------------------------
+
+Names = Mapping[str, tuple[Naming, ...]]
+
+
+def naming_system(resource: Json) -> Names:
+    """What a NamingSystem of a code system says: its every name but the preferred uri → the uris
+    (https://hl7.org/fhir/namingsystem.html)."""
     _shaped(resource)
-    named = [entry for entry in resource.get("uniqueId", []) if isinstance(entry, dict) and entry.get("value")]
-    uris = [entry for entry in named if entry.get("type") == "uri"]
-    preferred = next((e for e in uris if e.get("preferred")), None) or next(iter(uris), None)
-    if preferred is None:
+    if resource.get("kind", "codesystem") != "codesystem":
         return {}
-    target = preferred["value"]
-    others = (
-        f"urn:oid:{e['value']}" if e.get("type") == "oid" and not e["value"].startswith("urn:") else e["value"]
-        for e in named
-    )
-    return {other: target for other in others if other != target}
+    stated = [each for each in resource.get("uniqueId", []) if isinstance(each, dict) and each.get("value")]
+    uris = sorted((e for e in stated if e.get("type") == "uri"), key=lambda each: each.get("preferred") is not True)
+    by = f"NamingSystem {resource.get('url') or resource.get('id') or resource.get('name')}"
+    urls = tuple(each["value"] for each in uris)
+    return _namings((_as_uri(each) for each in stated), Naming(by, urls, resource.get("status") != "retired"))
+
+
+def identifiers(resource: Json) -> Names:
+    """What a CodeSystem, or its head, says: the urns among its identifiers → its url."""
+    url = resource.get("url")
+    if not isinstance(url, str) or resource.get("content") == "supplement":
+        return {}
+    stated = (each.get("value") for each in resource.get("identifier", ()) if isinstance(each, dict))
+    urns = (value for value in stated if isinstance(value, str) and value.startswith("urn:"))
+    return _namings(urns, Naming(f"CodeSystem {url}", (url,), resource.get("status") != "retired"))
+
+
+def named(heads: Iterable[Json]) -> Names:
+    """What many CodeSystems, or their heads, say."""
+    made: dict[str, tuple[Naming, ...]] = {}
+    for head in heads:
+        _name_all(made, identifiers(head))
+    return made
+
+
+def _namings(names: Iterable[str], naming: Naming) -> Names:
+    return {name: (naming,) for name in names if naming.names and name != naming.names[0]}
+
+
+def _as_uri(identifier: Json) -> str:
+    value, kind = str(identifier["value"]), identifier.get("type")
+    return f"urn:{kind}:{value}" if kind in ("oid", "uuid") and not value.startswith("urn:") else value
+
+
+def _name_all(aliases: dict[str, tuple[Naming, ...]], more: Names) -> None:
+    for name, namings in more.items():
+        aliases[name] = (*aliases.get(name, ()), *namings)

@@ -19,6 +19,7 @@ from terminology.model import (
     FhirVersion,
     Json,
     Miss,
+    Naming,
     Query,
     Selection,
     Subsumption,
@@ -59,6 +60,7 @@ def layer(shelves: Iterable[Shelf]) -> Catalog:
         value_sets=_Kept(partial(index.urls, "ValueSet"), _value_sets),
         resources={kind: _Lazy(partial(index.ids, kind), lambda found: found[1]()) for kind in KINDS},
         heads={kind: _Lazy(partial(index.ids, kind), lambda found: found[0]) for kind in KINDS},
+        aliases=_Lazy(index.aliases, lambda namings: namings),
     )
 
 
@@ -121,6 +123,13 @@ class _Index:
 
     def urls(self, kind: str) -> Mapping[str, tuple[Found, ...]]:
         return self._by_url[kind]
+
+    def aliases(self) -> Mapping[str, tuple[Naming, ...]]:
+        return self._aliases
+
+    @cached_property
+    def _aliases(self) -> Mapping[str, tuple[Naming, ...]]:
+        return resources.named(head for head, _ in self._by_id["CodeSystem"].values())
 
     @cached_property
     def _by_id(self) -> Mapping[str, Mapping[str, Found]]:

@@ -38,9 +38,21 @@ def unknown_system(coding: Coding, scope: Scope) -> Suggestion | None:
     """For a system that is not here."""
     meant = other_system(coding.system or "", scope)
     if meant is None:
-        return None
+        return _disputed(coding.system or "", scope)
     said = f"'{coding.system}' is another spelling of '{meant}', which is known here. Send that as system."
     return said, Coding(meant, coding.code, coding.version)
+
+
+def _disputed(system: str, scope: Scope) -> Suggestion | None:
+    """For a name that different code systems are said to have: which of them is meant cannot be known."""
+    stated = scope.catalog.namings(system) or scope.catalog.namings(f"urn:oid:{system}")
+    if len(stated) < 2:
+        return None
+    claims = ", ".join(f"'{url}' (by {naming.by})" for url, naming in sorted(stated.items()))
+    return (
+        f"'{system}' is said to be another name of different code systems: {claims}. Send the url that is meant.",
+        None,
+    )
 
 
 def unknown_code(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> Suggestion | None:

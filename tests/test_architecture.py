@@ -23,6 +23,7 @@ LAYERS = (
     ("implied",),
     ("catalog",),
     ("validity",),
+    ("aliases",),
     ("resolution",),
     ("membership",),
     ("expansion",),

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 
-from terminology import suggestions
+from terminology import aliases, suggestions
 from terminology.catalog import Scope
-from terminology.issues import Invalid, NotFound, TooCostly, Unavailable, Unprocessable, issue, versions_list
+from terminology.issues import Invalid, NotFound, TooCostly, Unavailable, Unprocessable, issue, text, versions_list
 from terminology.model import CodeSystemProvider, Coding, Concept, Issue, Json
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, coding_of
@@ -43,6 +43,7 @@ class Closure:
     version: str
     entries: tuple[Entry, ...] = ()
     created: bool = False
+    issues: tuple[Issue, ...] = ()
 
 
 def run(request: Request) -> Closure:
@@ -74,6 +75,8 @@ def _replayed(request: Request, name: str, text: str) -> Closure:
 
 def _extended(request: Request, name: str, codings: Sequence[Coding]) -> Closure:
     closures = request.storage.closures
+    named = [aliases.settled(coding, request.scope) for coding in codings]
+    codings, told = [coding for coding, _ in named], dict.fromkeys(said for _, found in named for said in found)
     for _ in range(TRIES):
         table = closures.table(request.client, name)
         if table is None:
@@ -82,7 +85,7 @@ def _extended(request: Request, name: str, codings: Sequence[Coding]) -> Closure
         members = _members(codings, providers, name, table)
         entries = _entries(table, members, {p.info.canonical.url: p for p in providers.values()})
         if grown := closures.extend(request.client, name, table, members, entries):
-            return Closure(name, grown.shown, tuple(entries))
+            return Closure(name, grown.shown, tuple(entries), issues=tuple(told))
     raise Unavailable(issue("OWN_UNAVAILABLE", 1))
 
 
@@ -202,6 +205,7 @@ def respond(outcome: Closure, request: Request) -> Json:
         {"source": system, "target": system, "element": list(_elements(entries, request.scope.fhir == "R4"))}
         for system, entries in groupby(sorted(outcome.entries, key=_order), key=lambda entry: entry.system)
     ]
+    told = ". ".join(text(said, request.scope.reader.primary) for said in outcome.issues)
     return {
         "resourceType": "ConceptMap",
         "id": outcome.name,
@@ -210,6 +214,7 @@ def respond(outcome: Closure, request: Request) -> Json:
         "status": "active",
         "experimental": True,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **({"description": told} if told else {}),
         **({"group": groups} if groups else {}),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from terminology import aliases
 from terminology.catalog import Scope
 from terminology.conceptset import included
 from terminology.decoration import Decorated, Wanted, decorated
@@ -106,9 +107,13 @@ def _asked(found: Iterator[Member], request: Request) -> Iterator[Member]:
         found = (member for member in found if suits(_named(member)))
     if arguments.flag("excludeNotForUI"):
         found = (member for member in found if not member.concept.abstract)
-    if excluded := [Canonical.parse(text) for text in arguments.all("exclude-system")]:
+    if excluded := [_unaliased(Canonical.parse(text), request.scope) for text in arguments.all("exclude-system")]:
         found = (member for member in found if not _of(member, excluded))
     return found
+
+
+def _unaliased(named: Canonical, scope: Scope) -> Canonical:
+    return replace(named, url=aliases.meant(named.url, scope))
 
 
 def _named(member: Member) -> Any:
@@ -213,6 +218,8 @@ def _parameters(
         yield from ((name, "Uri", canonical) for canonical in canonicals)
     yield from _of_the_day(trail)
     yield from _warnings(trail, value_set)
+    for sent, url in trail.aliases.items():
+        yield "used-alias", "String", text(aliases.told(sent, url), scope.reader.primary)
 
 
 def _echoed(request: Request) -> Iterator[tuple[str, str, Any]]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from terminology import suggestions
+from terminology import aliases, suggestions
 from terminology.catalog import Scope
-from terminology.issues import Invalid, NotFound, NotSupported, TooCostly, issue, versions_list
+from terminology.issues import Invalid, NotFound, NotSupported, TooCostly, issue, text, versions_list
 from terminology.model import CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue, Json, Query, Tree
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS
@@ -51,12 +51,13 @@ class Matches:
 
     info: CodeSystemInfo
     matches: tuple[Match, ...]
+    issues: tuple[Issue, ...] = ()
 
 
 def run(request: Request) -> Matches:
     """The matches; raises Invalid for properties the system does not have, TooCostly for too many matches."""
     arguments, scope = request.arguments, request.scope
-    provider = _provider(request)
+    provider, told = _provider(request)
     wanted = _wanted(arguments.all("property"))
     _known(wanted, provider.info)
     exact, most = arguments.flag("exact"), scope.limits.expansion
@@ -68,24 +69,25 @@ def run(request: Request) -> Matches:
             if len(found) > most:
                 raise TooCostly(issue("OWN_TOO_MANY", "match", most, "expansion_limit", at="property"))
     found.sort(key=lambda entry: -entry[0])
-    return Matches(provider.info, tuple(match for _, match in found))
+    return Matches(provider.info, tuple(match for _, match in found), told)
 
 
-def _provider(request: Request) -> CodeSystemProvider:
+def _provider(request: Request) -> tuple[CodeSystemProvider, tuple[Issue, ...]]:
     arguments, scope = request.arguments, request.scope
     url, version = arguments.get("system"), arguments.get("version")
     if request.target is not None:
         url, version = request.target.get("url"), request.target.get("version")
     if not url:
         raise Invalid(issue("OWN_MISSING_PARAMETER", "system", "name the code system", at="system"))
-    coding = Coding(url, None, version)
+    coding, told = aliases.settled(Coding(url, None, version), scope)
+    url = coding.system or ""
     version = scope.versions.choose(url, version).version
     provider = scope.provider(url, version)
     if provider is None:
         raise NotFound(_unknown(coding, version, scope))
     if not provider.info.enumerable:
         raise NotSupported(issue("OWN_MATCHES_NOT_ENUMERABLE", provider.info.canonical, at="system"))
-    return provider
+    return provider, told
 
 
 def _unknown(coding: Coding, version: str | None, scope: Scope) -> Issue:
@@ -235,7 +237,8 @@ def _nearly(concept: Concept, wanted: Wanted, provider: CodeSystemProvider) -> I
 def respond(outcome: Matches, request: Request) -> Json:
     """Parameters with one ``match`` for each."""
     canonical = outcome.info.canonical
-    return parameters(
+    told = (parameter("diagnostics", "String", text(said, request.scope.reader.primary)) for said in outcome.issues)
+    matches = (
         part(
             "match",
             (
@@ -250,6 +253,7 @@ def respond(outcome: Matches, request: Request) -> Json:
         )
         for match in outcome.matches
     )
+    return parameters((*matches, *told))
 
 
 def _unmatched(name: str, wanted: Wanted) -> Json:
@@ -285,6 +289,7 @@ FIND_MATCHES = Operation(
             "A code that matches: code, unmatched (code, value, property) for what it lacks, comment.",
             repeats=True,
         ),
+        Parameter("diagnostics", "string", "That another name of the system was sent.", versions=()),
     ),
     run=run,
     respond=respond,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from terminology import suggestions, validity
+from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
 from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, text, versions_list
@@ -60,7 +60,7 @@ class Lookup:
     supplements: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
     notes: tuple[Issue, ...] = ()
-    """What there is to say of the date; what forbids an answer is a refusal."""
+    """What there is to say of the date and of the name of the system; what forbids an answer is a refusal."""
 
     def property(self, code: str) -> Any:
         """The value of the first property with that code; None where there is none."""
@@ -81,7 +81,7 @@ class Lookup:
 def run(request: Request) -> Lookup:
     """The Lookup of a request; raises NotFound for an unknown system or code."""
     arguments, scope = request.arguments, request.scope
-    coding = _asked(request)
+    coding, told = aliases.settled(_asked(request), scope)
     inline = inline_code_system(request, "codeSystem")
     provider = inline or _provider(coding, scope)
     version = scope.versions.choose(coding.system or "", coding.version).version
@@ -95,7 +95,7 @@ def run(request: Request) -> Lookup:
     if concept is None:
         raise NotFound(_unknown(coding, provider, scope))
     outcome = _outcome(concept, provider, scope, frozenset(arguments.all("property")))
-    return replace(outcome, notes=notes)
+    return replace(outcome, notes=(*notes, *told))
 
 
 def _asked(request: Request) -> Coding:
@@ -300,7 +300,7 @@ LOOKUP = Operation(
         Parameter("system", "uri", "The code system.", versions=()),
         Parameter("abstract", "boolean", "Whether the concept is abstract.", versions=()),
         Parameter("used-supplement", "canonical", "Supplements that contributed.", repeats=True, versions=()),
-        Parameter("diagnostics", "string", "With date: on what the answer rests, and what contradicts.", versions=()),
+        Parameter("diagnostics", "string", "What to know of the date and of the name of the system.", versions=()),
     ),
     run=run,
     respond=respond,

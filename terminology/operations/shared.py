@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from terminology import resources
+from terminology import aliases, resources
 from terminology.catalog import Scope
 from terminology.issues import Invalid, NotFound, issue
 from terminology.languages import Languages
@@ -65,7 +65,12 @@ def inline_code_system(request: Request, name: str) -> CodeSystemProvider | None
 
 
 def named_value_set(request: Request) -> ValueSet:
-    """The value set of a request: inline, by url and version, by context, or the instance; raises NotFound."""
+    """The value set of a request: inline, by url and version, or the instance; raises NotFound. Its code systems have
+    their urls, whatever its author called them."""
+    return aliases.unaliased(_named_value_set(request), request.scope)
+
+
+def _named_value_set(request: Request) -> ValueSet:
     arguments, scope = request.arguments, request.scope
     if request.target is not None:
         return resources.value_set(request.target)
@@ -91,7 +96,7 @@ def named_value_set(request: Request) -> ValueSet:
 
 def restated(scope: Scope, arguments: Arguments) -> Scope:
     """The scope with what ``arguments`` say about versions, language, supplements and date."""
-    stated = [(name, value) for name in PARAMETERS for value in arguments.all(name)]
+    stated = [(name, _unaliased(name, value, scope)) for name in PARAMETERS for value in arguments.all(name)]
     return replace(
         scope,
         versions=VersionPolicy.parse(stated),
@@ -99,6 +104,12 @@ def restated(scope: Scope, arguments: Arguments) -> Scope:
         supplements=arguments.all("useSupplement"),
         on=arguments.get("date"),
     )
+
+
+def _unaliased(name: str, canonical: str, scope: Scope) -> str:
+    """A value of a version parameter, with the url of the code system that it names."""
+    url, bar, version = canonical.partition("|")
+    return f"{aliases.meant(url, scope)}{bar}{version}" if "valueset" not in name else canonical
 
 
 ACCUMULATING = frozenset((*PARAMETERS, "property", "designation", "useSupplement"))

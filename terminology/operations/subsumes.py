@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from terminology import suggestions
+from terminology import aliases, suggestions
 from terminology.catalog import Scope
-from terminology.issues import Invalid, NotFound, NotSupported, Unprocessable, issue, versions_list
+from terminology.issues import Invalid, NotFound, NotSupported, Unprocessable, issue, text, versions_list
 from terminology.model import CodeSystemProvider, Coding, Concept, Issue, Json, Subsumption
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, coding_of
@@ -24,6 +24,7 @@ class Subsumed:
     content: str
     code_a: str
     code_b: str
+    issues: tuple[Issue, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.code_a} {_WORDS[self.outcome]} {self.code_b} in {Coding(self.system, None, self.version)}"[:-1]
@@ -39,7 +40,7 @@ _WORDS = {
 
 def run(request: Request) -> Subsumed:
     """The relation; raises Refusal for an unknown code, and where it cannot be determined."""
-    a, b = _pair(request)
+    a, b, told = _pair(request)
     provider = _provider(a, request.scope)
     found = [_known(coding, name, provider, request.scope) for coding, name in ((a, "codeA"), (b, "codeB"))]
     reasons = [entry for entry in found if isinstance(entry, Issue)]
@@ -52,10 +53,10 @@ def run(request: Request) -> Subsumed:
         raise NotSupported(issue("OWN_SUBSUMPTION_UNDEFINED", info.canonical))
     if outcome == "not-subsumed" and info.content == "fragment" and info.subsumption == "known":
         raise Unprocessable(issue("OWN_SUBSUMPTION_FRAGMENT", info.canonical))
-    return Subsumed(outcome, info.canonical.url, info.canonical.version, info.content, first, second)
+    return Subsumed(outcome, info.canonical.url, info.canonical.version, info.content, first, second, told)
 
 
-def _pair(request: Request) -> tuple[Coding, Coding]:
+def _pair(request: Request) -> tuple[Coding, Coding, tuple[Issue, ...]]:
     arguments = request.arguments
     system = arguments.get("system")
     version = arguments.get("version")
@@ -72,11 +73,12 @@ def _pair(request: Request) -> tuple[Coding, Coding]:
         a, b = (Coding(system, arguments[name], version) for name in ("codeA", "codeB"))
     if not a.system or not b.system:
         raise Invalid(issue("OWN_MISSING_PARAMETER", "system", "name the code system of the codes", at="system"))
+    (a, told), (b, also) = aliases.settled(a, request.scope), aliases.settled(b, request.scope)
     if a.system != b.system:
         raise Invalid(issue("OWN_SYSTEMS_DIFFER", a.system, b.system, at="codingB"))
     if a.version and b.version and a.version != b.version:
         raise Invalid(issue("OWN_SYSTEMS_DIFFER", f"{a.system}|{a.version}", f"{b.system}|{b.version}", at="codingB"))
-    return a, b
+    return a, b, tuple(dict.fromkeys((*told, *also)))
 
 
 def _provider(coding: Coding, scope: Scope) -> CodeSystemProvider:
@@ -106,10 +108,11 @@ def _known(coding: Coding, name: str, provider: CodeSystemProvider, scope: Scope
 def respond(outcome: Subsumed, request: Request) -> Json:
     """Parameters with the outcome, and where it came from."""
     source = Coding(outcome.system, None, outcome.version)
+    told = (f". {text(said, request.scope.reader.primary)}" for said in outcome.issues)
     return parameters(
         (
             parameter("outcome", "Code", outcome.outcome),
-            parameter("diagnostics", "String", f"Answered from {str(source)[:-1]} ({outcome.content})"),
+            parameter("diagnostics", "String", f"Answered from {str(source)[:-1]} ({outcome.content}){''.join(told)}"),
         )
     )
 

@@ -7,10 +7,10 @@ https://hl7.org/fhir/R4/conceptmap-operation-translate.html. Both sets of names 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from terminology import resources
+from terminology import aliases, resources
 from terminology.catalog import Scope
 from terminology.issues import Invalid, NotFound, issue, text
 from terminology.model import Canonical, Coding, ConceptMap, Issue, Json, Row, Unmapped
@@ -85,14 +85,23 @@ class _Asked:
 
 def run(request: Request) -> Translation:
     """The translations; raises Refusal for an unknown map or where nothing was asked."""
-    asked = _asked(request)
+    asked, told = _settled(_asked(request), request.scope)
     maps = _maps(request, asked)
     found: list[Match] = []
     for held in maps:
         for coding in asked.codings:
             found += [m for m in _translated(held, coding, asked, request.scope, ()) if m not in found]
     issues = () if found else (issue("OWN_NO_TRANSLATION", ", ".join(map(str, asked.codings))),)
-    return Translation(asked.codings, tuple(found), issues)
+    return Translation(asked.codings, tuple(found), (*issues, *told))
+
+
+def _settled(asked: _Asked, scope: Scope) -> tuple[_Asked, tuple[Issue, ...]]:
+    """What is asked with the urls of the code systems, and what to tell of other names that were sent."""
+    named = [aliases.settled(coding, scope) for coding in asked.codings]
+    other, also = aliases.settled(Coding(asked.other_system), scope)
+    told = dict.fromkeys(said for found in (*(found for _, found in named), also) for said in found)
+    codings = tuple(coding for coding, _ in named)
+    return replace(asked, codings=codings, other_system=other.system), tuple(told)
 
 
 def _asked(request: Request) -> _Asked:
@@ -188,20 +197,20 @@ def _suits(held: ConceptMap, asked: _Asked) -> bool:
 def _translated(
     held: ConceptMap, coding: Coding, asked: _Asked, scope: Scope, path: tuple[str, ...]
 ) -> Iterator[Match]:
-    rows = [row for row in held.rows if _about(row, coding, asked)]
+    rows = [row for row in held.rows if _about(row, coding, asked, scope)]
     for row in rows:
         yield _match(row, held, asked)
     if not rows and not asked.reverse:
         yield from _unmapped(held, coding, asked, scope, path)
 
 
-def _about(row: Row, coding: Coding, asked: _Asked) -> bool:
+def _about(row: Row, coding: Coding, asked: _Asked, scope: Scope) -> bool:
     here, there = (row.target, row.source) if asked.reverse else (row.source, row.target)
-    if here is None or here.code != coding.code or here.system != coding.system:
+    if here is None or here.code != coding.code or not aliases.same(here.system, coding.system, scope):
         return False
     if coding.version and here.version and not matches(here.version, coding.version):
         return False
-    if asked.other_system and there is not None and there.system != asked.other_system:
+    if asked.other_system and there is not None and not aliases.same(there.system, asked.other_system, scope):
         return False
     return _depends(row, asked.dependencies)
 
@@ -245,9 +254,13 @@ def _match(row: Row, held: ConceptMap, asked: _Asked) -> Match:
 def _unmapped(held: ConceptMap, coding: Coding, asked: _Asked, scope: Scope, path: tuple[str, ...]) -> Iterator[Match]:
     """What the map says about codes that it has no row for (``ConceptMap.group.unmapped``)."""
     for stated in held.unmapped:
-        if stated.source_system not in (None, coding.system):
+        if stated.source_system and not aliases.same(stated.source_system, coding.system, scope):
             continue
-        if asked.other_system and stated.target_system not in (None, asked.other_system):
+        if (
+            asked.other_system
+            and stated.target_system
+            and not aliases.same(stated.target_system, asked.other_system, scope)
+        ):
             continue
         if stated.mode == "other-map":
             yield from _other_map(stated, coding, asked, scope, (*path, str(held.canonical)))

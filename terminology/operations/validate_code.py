@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from terminology import resources, suggestions
+from terminology import aliases, resources, suggestions
 from terminology.expansion import Trail, members
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.issues import text as text_of
@@ -165,7 +165,17 @@ def run_code_system(request: Request) -> Validation:
     scope = prepare(value_set, scope)
     rules = Rules(_lenient(request), of_code_system=True)
     judged = validate(codings, value_set, scope, rules)
-    return combined(judged, mode, value_set, scope, rules, concept)
+    return _told(combined(judged, mode, value_set, scope, rules, concept), request, mode, url)
+
+
+def _told(outcome: Validation, request: Request, mode: Mode, url: str) -> Validation:
+    """The answer, with what to tell where another name of the code system came as ``url`` beside a coding."""
+    sent = request.arguments.get("url") or request.arguments.get("system")
+    if mode == "code" or sent is None or sent.partition("|")[0] == url or "codeSystem" in request.arguments:
+        return outcome
+    if aliases.meant(sent.partition("|")[0], request.scope) != url:
+        return outcome
+    return replace(outcome, issues=(*outcome.issues, aliases.told(sent, url, at="url")))
 
 
 def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
@@ -175,7 +185,9 @@ def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystem
     if inline := inline_code_system(request, "codeSystem"):
         return inline
     first = codings[0] if codings else Coding()
-    url = (arguments.get("url") or arguments.get("system") or first.system or "").partition("|")[0]
+    url = aliases.meant(
+        (arguments.get("url") or arguments.get("system") or first.system or "").partition("|")[0], scope
+    )
     if not url:
         return _refused([issue("Coding_has_no_system__cannot_validate")], first, mode, request)
     stated = arguments.get("version") or first.version

@@ -226,10 +226,14 @@ class Endpoint:
         return known[1]
 
     def _search(self, kind: str, asked: Asked, _: str) -> Answer:
-        wanted = self._understood(kind, asked)
+        wanted, told = search.unaliased(self._understood(kind, asked), self.service.catalog(self.fhir))
         held, show = self._resources(kind), partial(self._shown, kind)
         matches = self.index.matches(wanted)
-        return Answer(200, search.searched(kind, wanted, held, self._out, asked.base, show, matches))
+        bundle = search.searched(kind, wanted, held, self._out, asked.base, show, matches)
+        if told and wanted.count:
+            outcome = operation_outcome(told, _languages(asked.header("accept-language")))
+            bundle = search.with_outcome(bundle, self._out(outcome))
+        return Answer(200, bundle)
 
     def _understood(self, kind: str, asked: Asked) -> search.Search:
         """The search that a request asks for; raises Refusal."""

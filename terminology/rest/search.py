@@ -13,11 +13,11 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from terminology import versions
+from terminology import aliases, versions
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
@@ -275,6 +275,21 @@ def _number(given: Pairs, name: str, default: int, reasons: list[Issue]) -> int:
     return default
 
 
+def unaliased(search: Search, catalog: Catalog) -> tuple[Search, tuple[Issue, ...]]:
+    """The search with the urls of the CodeSystems that are asked for by another name, and what to tell of that."""
+    told: list[Issue] = []
+    terms = tuple(_unaliased(term, catalog, told) for term in search.terms)
+    return (replace(search, terms=terms), tuple(told)) if told else (search, ())
+
+
+def _unaliased(term: Term, catalog: Catalog, told: list[Issue]) -> Term:
+    if (term.kind, term.modifier) != ("CodeSystem", "") or term.name not in ("url", "system"):
+        return term
+    urls = {value: url for value in term.values if (url := catalog.alias(value))}
+    told += (aliases.told(value, url, at=term.name) for value, url in urls.items())
+    return replace(term, values=(*term.values, *urls.values()))
+
+
 # --- what is answered --------------------------------------------------------------------------------------
 
 
@@ -301,6 +316,11 @@ def searched(
         shown = [show(each, search.view) if show else cut(each, search.view, convert) for each in page]
         bundle["entry"] = [_entry(each, f"{base}/{kind}") for each in shown]
     return bundle
+
+
+def with_outcome(bundle: Json, outcome: Json) -> Json:
+    """A searchset with an OperationOutcome that tells of the search (https://hl7.org/fhir/R5/search.html#entries)."""
+    return {**bundle, "entry": [*bundle.get("entry", ()), {"resource": outcome, "search": {"mode": "outcome"}}]}
 
 
 def _entry(resource: Json, address: str) -> Json:

@@ -55,7 +55,6 @@ SLIPS: list[tuple[str, str, str, Json | None]] = [
     (OWN, "HARVEST", "not written as the code system writes it: 'harvest'", {"system": OWN, "code": "harvest"}),
     (OWN, "rinse", "", NOTHING),
     # the system
-    ("urn:oid:2.16.840.1.113883.6.12", "38232", f"another spelling of '{CPT}'", {"system": CPT, "code": "38232"}),
     ("2.16.840.1.113883.6.12", "38232", f"another spelling of '{CPT}'", {"system": CPT, "code": "38232"}),
     (f"{CPT}/", "38232", f"another spelling of '{CPT}'", {"system": CPT, "code": "38232"}),
     (CPT.replace("http:", "https:"), "38232", f"another spelling of '{CPT}'", {"system": CPT, "code": "38232"}),
