@@ -17,6 +17,7 @@ from engine.generated import CODES, code_systems
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from terminology.dates import own_standing
 from terminology.issues import Invalid, NotSupported, Refusal
 from terminology.model import CodeSystemProvider, Concept, Counted, Filter, Listed, Miss, Query, Tree
 from terminology.providers.file import FileProvider
@@ -206,6 +207,54 @@ def test_membership_of_many_codes_is_that_of_each(build: Build, resource: Json, 
     whole = codes(held.select(query))
     assert set(codes(held.select(query.only(CODES)))) == set(whole)
     assert [code for code in CODES if codes(held.select(query.only([code])))] == sorted(whole)
+
+
+# --- select: as of a date ----------------------------------------------------------------------------------------
+
+BOUNDS = (None, "2011", "2011-12", "2012-01-01", "2012-06", "2012-06-15T10:00:00+02:00", "2013")
+DATED = code_system(
+    *(
+        concept(f"{start}..{end}", display="Owl", valid_from=[start] if start else [], valid_to=[end] if end else [])
+        for start, end in itertools.product(BOUNDS, BOUNDS)
+    ),
+    version="1",
+    effectivePeriod={"end": "2012-12-31"},
+)
+LATER = {
+    **EMPTY,
+    "concept": [
+        {"code": "None..None", "property": [{"code": "valid-from", "valueDateTime": "2012-03"}]},
+        {"code": "2011..None", "property": [{"code": "valid-to", "valueDateTime": "2012-03-31"}]},
+    ],
+}
+ON = ("2010", "2011-12-31", "2012", "2012-01-01", "2012-02", "2012-06-15", "2013-01-01T00:00:00Z", "2014-05")
+
+
+def standings(held: CodeSystemProvider, on: str, wanted: Callable[[Any], bool]) -> list[str]:
+    """The codes whose own dates stand as wanted, each looked up by itself."""
+    found = [held.find(each["code"]) for each in DATED["concept"]]
+    ends = held.info.effective_to
+    return [
+        each.code
+        for each in found
+        if isinstance(each, Concept) and wanted(own_standing(on, each.valid_from, each.valid_to, ends))
+    ]
+
+
+@pytest.mark.parametrize("on", ON)
+def test_a_query_as_of_a_date_leaves_out_what_its_own_dates_exclude(build: Build, on: str):
+    for held in (build(DATED), provider(DATED, LATER, supplements=(LATER["url"],))):
+        kept, undated = Query(on=on), Query(on=on, undated=True)
+        assert codes(held.select(kept)) == standings(held, on, lambda found: found != "out")
+        assert codes(held.select(undated)) == standings(held, on, lambda found: found is None)
+        for query in (kept, undated, replace(kept, text="owl"), replace(kept, active_only=True)):
+            whole = codes(held.select(query))
+            assert isinstance(held, Counted)
+            assert held.count(query) == len(whole)
+            assert held.select(query).total in (None, len(whole))
+            assert codes(held.select(replace(query, offset=3, limit=4))) == whole[3:7]
+            asked = ["2011..2013", "nowhere", "None..None", "2013..2011"]
+            assert sorted(codes(held.select(query.only(asked)))) == sorted(code for code in asked if code in whole)
 
 
 # --- hierarchy --------------------------------------------------------------------------------------------------
