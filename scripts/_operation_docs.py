@@ -172,6 +172,9 @@ def questions(client: Any) -> Iterator[tuple[str, str]]:
         yield f"{code} on the last day of 2011", f"code={code}&date=2011-12-31"
         yield f"{code} on 2012-01-01", f"code={code}&date=2012-01-01"
         yield f"{code} in release 2011, used in 2011", f"code={code}&version=2011&date=2011-12-31"
+        yield f"{code} in the newest release, used in 2011", f"code={code}&version={newest}&date=2011-12-31"
+        yield f"{code} in some month of 2012", f"code={code}&date=2012"
+        yield f"{code} before the first release we know of", f"code={code}&date=2010-06-01"
         yield f"{code} with the display we ship", urlencode({"code": code, "display": shown})
         yield f"{code} with another display", urlencode({"code": code, "display": "Another name"})
     yield "99999, a code we do not know", "code=99999"

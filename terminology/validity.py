@@ -22,7 +22,7 @@ from typing import Literal
 from terminology import dates, versions
 from terminology.catalog import Scope
 from terminology.issues import issue
-from terminology.model import OWN_PROPERTIES, CodeSystemProvider, Coding, Concept, Issue
+from terminology.model import OWN_PROPERTIES, CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue
 from terminology.releases import dated, in_words
 
 Standing = Literal["in", "out", "across", "unknown"]
@@ -190,7 +190,7 @@ def _not_valid(
 ) -> Issue:
     url = provider.info.canonical.url
     said = issue("OWN_NOT_VALID_ON_DATE", coding.code, url, scope.on, reason, at="code", severity=severity)
-    successor = replaced_by(concept, url)
+    successor = replaced_by(concept, provider.info)
     if successor is None:
         return said
     return replace(said, diagnostics=f"It was replaced by '{successor.code}'.", suggestion=successor)
@@ -212,9 +212,11 @@ def in_another_release(coding: Coding, scope: Scope) -> tuple[CodeSystemProvider
     return None
 
 
-def replaced_by(concept: Concept, url: str) -> Coding | None:
+def replaced_by(concept: Concept, info: CodeSystemInfo) -> Coding | None:
     """The code that took the place of one: our property ``replaced-by``, or HL7's extension of that meaning."""
-    stated = [held.value for held in concept.properties if held.code in ("replaced-by", f"{OWN_PROPERTIES}replaced-by")]
+    url, uri = info.canonical.url, f"{OWN_PROPERTIES}replaced-by"
+    names = {"replaced-by", *(declared.code for declared in info.properties if declared.uri == uri)}
+    stated = [held.value for held in concept.properties if held.code in names]
     stated += [found.get("valueCoding") for found in concept.extensions if found.get("url") == REPLACED_BY]
     for value in stated:
         if isinstance(value, str):

@@ -46,7 +46,7 @@ LAYERS = (
 SIDE = {
     "providers": {"model", "dates", "issues", "languages", "patterns", "storage"},
     "storage": {"model", "dates", "issues", "patterns"},
-    "importing": {"model", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
+    "importing": {"model", "dates", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
     "backup": {"model", "issues", "importing", "storage", "wire"},
     "discovery": {"*"},
     "stored": {"*"},

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import dropwhile
 
+from terminology.importing import periods
 from terminology.importing.archives import File
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.order_file import year_of
@@ -163,6 +164,10 @@ CPT = Format(
     name="cpt",
     summary="CPT: the licensee's AMA files (ConsolidatedCodeList.txt, or LONGULT, MEDU and SHORTU)",
     read=read,
-    options=(Option("version", "The year of the release, such as 2026; without it the year in the file's name."),),
+    options=(
+        Option("version", "The year of the release, such as 2026; without it the year in the file's name."),
+        *periods.OPTIONS,
+    ),
+    period=periods.calendar_year,
     publisher="https://www.ama-assn.org/practice-management/cpt",
 )

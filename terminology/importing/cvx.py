@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import Dialect, Row, rows
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
@@ -81,6 +82,7 @@ CVX = Format(
     name="cvx",
     summary="CVX vaccines: cvx.txt of the CDC",
     read=read,
-    options=(Option("version", "The version; without it the day of the last change."),),
+    options=(Option("version", "The version; without it the day of the last change."), *periods.OPTIONS),
+    period=periods.unsaid,
     publisher="https://www.cdc.gov/iis/code-sets/",
 )

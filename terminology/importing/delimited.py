@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+from terminology.importing import periods
 from terminology.importing.archives import File
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import Dialect, Row, rows
 from terminology.issues import Invalid, issue
-from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
+from terminology.model import (
+    OWN_PROPERTIES,
+    Canonical,
+    CodeSystemInfo,
+    Concept,
+    Designation,
+    Property,
+    PropertyDefinition,
+)
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?)?)?")
 _TRUE, _FALSE = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
@@ -128,8 +137,13 @@ def _info(source: Source, mapped: Mapped) -> CodeSystemInfo:
         copyright=option("copyright"),
         hierarchy_meaning="is-a" if mapped.parent else None,
         subsumption="known" if mapped.parent else "unsaid",
-        properties=tuple(PropertyDefinition(name, kind) for name, _, kind in mapped.properties),
+        properties=tuple(PropertyDefinition(name, kind, _uri(name)) for name, _, kind in mapped.properties),
     )
+
+
+def _uri(name: str) -> str | None:
+    """Of the properties that mean something to the server."""
+    return OWN_PROPERTIES + name if name in ("valid-from", "valid-to", "replaced-by") else None
 
 
 def _concepts(source: Source, mapped: Mapped, delimiter: str) -> Iterator[Concept]:
@@ -164,7 +178,13 @@ def _of_file(source: Source, file: File, mapped: Mapped, dialect: Dialect) -> It
             properties=properties,
             status=(status := _cell(row, mapped.status)),
             inactive=status in ("retired", "inactive", "withdrawn"),
+            valid_from=_bound(properties, "valid-from"),
+            valid_to=_bound(properties, "valid-to"),
         )
+
+
+def _bound(properties: Iterable[Property], name: str) -> str | None:
+    return next((held.value for held in properties if held.code == name and held.type == "DateTime"), None)
 
 
 def _cell(row: Row, column: str | None) -> str | None:
@@ -214,9 +234,10 @@ _OPTIONS = (
     Option("encoding", "Encoding of the file.", default="utf-8"),
     Option("fragment", "The source is a part of the code system.", flag=True),
     Option("ignore-case", "Codes that differ in case alone are the same.", flag=True),
+    *periods.OPTIONS,
 )
 
 CSV = Format("csv", "Comma-separated text with a header; the columns are mapped by options",
-             partial(read, delimiter=","), _OPTIONS, "real")  # fmt: skip
+             partial(read, delimiter=","), _OPTIONS, "real", period=periods.unsaid)  # fmt: skip
 TSV = Format("tsv", "Tab-separated text with a header; the columns are mapped by options",
-             partial(read, delimiter="\t"), _OPTIONS, "real")  # fmt: skip
+             partial(read, delimiter="\t"), _OPTIONS, "real", period=periods.unsaid)  # fmt: skip

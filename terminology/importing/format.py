@@ -102,6 +102,9 @@ class Source:
 
 
 Read = Callable[[Source], Iterable[Loaded | Kept]]
+Period = tuple[str | None, str | None]
+Rule = Callable[[str, str], Period]
+"""When a release is in force by its publisher's rule, from its version and the name of its source (``periods``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Format:
     """A format: ``read`` yields what a source holds and raises Refusal for one it cannot read.
 
     ``verified`` is ``real`` where the layout was checked against a file of the publisher, else ``described``.
+    ``period`` goes with the options of ``periods``; a format without it reads resources, which state their own.
     """
 
     name: str
@@ -117,3 +121,4 @@ class Format:
     options: tuple[Option, ...] = ()
     verified: Literal["real", "described"] = "described"
     publisher: str = ""
+    period: Rule | None = None

@@ -12,10 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import lines
 from terminology.issues import Invalid, issue
-from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
+from terminology.model import (
+    OWN_PROPERTIES,
+    Canonical,
+    CodeSystemInfo,
+    Concept,
+    Designation,
+    Property,
+    PropertyDefinition,
+)
 
 URL = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 LICENCE = (
@@ -53,7 +62,10 @@ def read(source: Source) -> Iterator[Loaded]:
         status="active",
         copyright=LICENCE,
         language="en",
-        properties=tuple(PropertyDefinition(name, kind) for name, kind in _PROPERTIES.items()),
+        properties=tuple(
+            PropertyDefinition(name, kind, OWN_PROPERTIES + name if name.startswith("valid-") else None)
+            for name, kind in _PROPERTIES.items()
+        ),
     )
     yield Loaded(info, partial(_concepts, source), source.path.name, LICENCE)
 
@@ -129,6 +141,10 @@ HCPCS = Format(
     name="hcpcs",
     summary="HCPCS Level II: the alpha-numeric file of CMS (HCPCyear_month_ANWEB.txt, or the .zip with it)",
     read=read,
-    options=(Option("version", "The release, such as 2026-01; without it what the file's name says."),),
+    options=(
+        Option("version", "The release, such as 2026-01; without it what the file's name says."),
+        *periods.OPTIONS,
+    ),
+    period=periods.quarter,
     publisher="https://www.cms.gov/medicare/coding-billing/healthcare-common-procedure-system",
 )

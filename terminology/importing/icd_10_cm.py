@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.order_file import Ordered, is_order_file, ordered, year_of
 from terminology.issues import Invalid, issue
@@ -262,7 +263,9 @@ ICD_10_CM = Format(
     options=(
         Option("version", "The release, such as 2026; without it what the source says."),
         Option("order-file", "The order file of the same release, for the flag of billable codes.", path=True),
+        *periods.OPTIONS,
     ),
+    period=periods.fiscal_year,
     verified="real",
     publisher="https://www.cms.gov/medicare/coding-billing/icd-10-codes",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.order_file import is_order_file, ordered, year_of
 from terminology.issues import Invalid, issue
@@ -65,6 +66,7 @@ ICD_10_PCS = Format(
     name="icd-10-pcs",
     summary="ICD-10-PCS: the order file of CMS (icd10pcs_order_YEAR.txt, or the .zip with it)",
     read=read,
-    options=(Option("version", "The release, such as 2026; without it the year in the file's name."),),
+    options=(Option("version", "The release, such as 2026; without it the year in the file's name."), *periods.OPTIONS),
+    period=periods.fiscal_year,
     publisher="https://www.cms.gov/medicare/coding-billing/icd-10-codes",
 )

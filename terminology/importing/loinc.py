@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import Dialect, Row, rows
 from terminology.issues import Invalid, issue
@@ -129,6 +130,10 @@ LOINC = Format(
     name="loinc",
     summary="LOINC: the release (Loinc_VERSION.zip or its folder)",
     read=read,
-    options=(Option("version", "The release, such as 2.81; without it the number in the file's name."),),
+    options=(
+        Option("version", "The release, such as 2.81; without it the number in the file's name."),
+        *periods.OPTIONS,
+    ),
+    period=periods.unsaid,
     publisher="https://loinc.org/downloads/",
 )

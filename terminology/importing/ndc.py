@@ -10,10 +10,19 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import Dialect, Row, rows
 from terminology.issues import Invalid, issue
-from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
+from terminology.model import (
+    OWN_PROPERTIES,
+    Canonical,
+    CodeSystemInfo,
+    Concept,
+    Designation,
+    Property,
+    PropertyDefinition,
+)
 
 URL = "http://hl7.org/fhir/sid/ndc"
 LICENCE = "Public domain (U.S. Food and Drug Administration)"
@@ -39,8 +48,8 @@ def read(source: Source) -> Iterator[Loaded]:
         language="en",
         properties=(
             *(PropertyDefinition(name, "string") for name in _TEXTS),
-            PropertyDefinition("valid-from", "dateTime"),
-            PropertyDefinition("valid-to", "dateTime"),
+            PropertyDefinition("valid-from", "dateTime", OWN_PROPERTIES + "valid-from"),
+            PropertyDefinition("valid-to", "dateTime", OWN_PROPERTIES + "valid-to"),
         ),
     )
     yield Loaded(info, partial(_concepts, source), source.path.name, LICENCE)
@@ -132,6 +141,10 @@ NDC = Format(
     name="ndc",
     summary="National Drug Codes: product.txt and package.txt of the FDA (folder or ndctext.zip)",
     read=read,
-    options=(Option("version", "The version: the day of the download, such as 2026-11-23.", required=True),),
+    options=(
+        Option("version", "The version: the day of the download, such as 2026-11-23.", required=True),
+        *periods.OPTIONS,
+    ),
+    period=periods.unsaid,
     publisher="https://www.fda.gov/drugs/drug-approvals-and-databases/national-drug-code-directory",
 )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from terminology.importing import periods
 from terminology.importing.archives import File
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.order_file import year_of
@@ -127,6 +128,7 @@ OPS = Format(
     name="ops",
     summary="OPS: the metadata files of BfArM (opsYEARsyst-meta.zip)",
     read=read,
-    options=(Option("version", "The year; without it the year in the names."),),
+    options=(Option("version", "The year; without it the year in the names."), *periods.OPTIONS),
+    period=periods.calendar_year,
     publisher="https://www.bfarm.de/DE/Kodiersysteme/Klassifikationen/OPS-ICF/OPS/",
 )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from terminology import resources
 from terminology.importing.format import Format, Kept, Loaded, Source
+from terminology.importing.periods import in_force
 from terminology.issues import Invalid, Refusal, issue, text
 from terminology.model import CodeSystemInfo, Json
 from terminology.storage.code_system_compiler import Duplicate, Telling, compile_file
@@ -61,7 +62,7 @@ def load(
     with library.staging() as stage:
         for item in form.read(source):
             if isinstance(item, Loaded):
-                _compile(form, item, stage, progress)
+                _compile(form, in_force(item, source, form.period), stage, progress)
             else:
                 _keep(form, item, stage, progress)
             progress.show(progress)
@@ -164,6 +165,7 @@ def head_of(info: CodeSystemInfo) -> Json:
         "experimental": info.experimental or None,
         "language": info.language,
         "copyright": info.copyright,
+        "effectivePeriod": _period(info),
         "caseSensitive": info.case_sensitive,
         "valueSet": info.value_set,
         "hierarchyMeaning": info.hierarchy_meaning,
@@ -172,6 +174,11 @@ def head_of(info: CodeSystemInfo) -> Json:
         "property": [{key: value for key, value in _declared(each) if value is not None} for each in info.properties],
     }
     return {key: value for key, value in found.items() if value not in (None, [])}
+
+
+def _period(info: CodeSystemInfo) -> Json | None:
+    bounds = {"start": info.effective_from, "end": info.effective_to}
+    return {name: day for name, day in bounds.items() if day} or None
 
 
 def _declared(definition: object) -> list[tuple[str, str | None]]:

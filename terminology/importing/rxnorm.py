@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
 
+from terminology.importing import periods
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.importing.tables import Dialect, Row, rows
 from terminology.issues import Invalid, issue
@@ -130,6 +131,10 @@ RXNORM = Format(
     name="rxnorm",
     summary="RxNorm: the RRF files of a release (RxNorm_full_MMDDYYYY.zip or its folder)",
     read=read,
-    options=(Option("version", "The release, such as 11032025; without it the date in the file's name."),),
+    options=(
+        Option("version", "The release, such as 11032025; without it the date in the file's name."),
+        *periods.OPTIONS,
+    ),
+    period=periods.unsaid,
     publisher="https://www.nlm.nih.gov/research/umls/rxnorm/",
 )

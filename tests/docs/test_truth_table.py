@@ -66,7 +66,10 @@ def test_an_unknown_code_is_in_the_table():
 
 
 def test_38232_is_wrong_before_it_existed():
-    """What the table is for, said once more in words: the one false answer is the date."""
-    false = {row.request for row in ROWS if row.r5.startswith("**false**")}
-    assert false
-    assert all(re.fullmatch(r"`code=38232(&version=2011)?&date=2011-12-31`", request) for request in false)
+    """What the table is for, said once more in words: the false answers are those of the date."""
+    false = {row.request.strip("`"): row.r5 for row in ROWS if row.r5.startswith("**false**")}
+    before = {request for request, said in false.items() if "OWN_NOT_VALID_ON_DATE" in said}
+    assert before
+    assert all(re.fullmatch(r"code=38232(&version=20\d\d)?&date=201[01]-\d\d-\d\d", request) for request in before)
+    assert set(false) - before == {"code=38230&date=2010-06-01"}
+    assert "OWN_CANNOT_JUDGE_ON_DATE" in false["code=38230&date=2010-06-01"]
