@@ -121,18 +121,21 @@ class Loaded:
 
     def over(self, base: Catalog) -> Catalog:
         """``base`` with what is loaded over it; the first call raises Invalid when that cannot be read."""
-        if self._library is None:
-            return base
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + CHECKED_EVERY
-            self._refresh(self._library)
-        if self._layer is None:
+        layer = self.layer()
+        if layer is None:
             return base
         known = self._over.get(id(base))
         if known is None:
-            known = base, _renewed(base, self._layer).over(self._layer.over(base))
+            known = base, _renewed(base, layer).over(layer.over(base))
             self._over[id(base)] = known
         return known[1]
+
+    def layer(self) -> Catalog | None:
+        """What is loaded, another object whenever that changed; raises as ``over`` does."""
+        if self._library is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + CHECKED_EVERY
+            self._refresh(self._library)
+        return self._layer
 
     def _refresh(self, library: Library) -> None:
         stamp = library.stamp()

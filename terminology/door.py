@@ -6,12 +6,14 @@ checked, limited, logged and said is said here, once.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
 from typing import Any, Protocol
@@ -27,6 +29,7 @@ from terminology.operation import Operation
 from terminology.rest.endpoint import Endpoint
 from terminology.rest.exchange import (
     FORM_LIMIT,
+    PURE,
     Answer,
     Asked,
     Pairs,
@@ -64,7 +67,10 @@ _WSGI = {
     )
 }
 _PROXIED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
-_HEADERS = {"Vary": "Accept, Accept-Language", "X-Content-Type-Options": "nosniff"}
+_SAFE = ("GET", "HEAD")
+_VOLATILE = ("identifier", "timestamp")
+"""What is new in each expansion, though it says the same."""
+_HEADERS = {"Vary": "Accept, Accept-Language, Accept-Encoding", "X-Content-Type-Options": "nosniff"}
 
 
 class Body(Protocol):
@@ -93,6 +99,7 @@ class Door:
     def __init__(self, service: Service, prefix: str, operations: Sequence[Operation]) -> None:
         self.service = service
         self.prefix = prefix
+        self.operations = operations
         self.endpoints = {path: Endpoint(service, fhir, operations) for path, fhir in VERSIONS.items()}
         default = next(path for path, fhir in VERSIONS.items() if fhir == DEFAULT)
         self.default = self.endpoints[default]
@@ -108,11 +115,16 @@ class Door:
             endpoint, path = self.default, rest
         answer = self._answer(endpoint, path, below, _Incoming(environ, body, self.service, endpoint.fhir, identity))
         made = _written(answer, endpoint, identity, check=self.service.settings.shadow_check)
-        if log.isEnabledFor(logging.INFO):
-            taken = (perf_counter() - started) * 1000
-            line = f"{environ['REQUEST_METHOD']} {self.prefix}/{rest}"[:2048]
-            log.info("%s %d %.1f ms %s", _UNPRINTABLE.sub("?", line), made.status, taken, identity)
+        if environ["REQUEST_METHOD"] in _SAFE:
+            made = _validated(made, answer, environ)
+        if self.logs:
+            told(f"{environ['REQUEST_METHOD']} {self.prefix}/{rest}", made.status, started, identity)
         return made
+
+    @property
+    def logs(self) -> bool:
+        """True where each request is a line of the log."""
+        return self.service.settings.access_log and log.isEnabledFor(logging.INFO)
 
     def _answer(self, endpoint: Endpoint, path: str, below: str, incoming: _Incoming) -> Answer:
         environ = incoming.environ
@@ -300,6 +312,45 @@ def _made(answer: Answer, body: bytes | None, identity: str) -> Reply:
     if answer.headers:
         headers.update(answer.headers)
     return Reply(answer.status, headers, body or b"")
+
+
+def _validated(made: Reply, answer: Answer, environ: Environ) -> Reply:
+    """What a GET is answered with: its ETag, whether it may be kept, and 304 where the client has it.
+
+    ``no-cache`` lets it be kept by who asks again before giving it (RFC 9111 section 5.2.2.4): content may change.
+    """
+    known = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
+    headers = {**made.headers, "Cache-Control": "private, no-cache" if known else "no-cache"}
+    if made.status != HTTPStatus.OK:
+        return replace(made, headers=headers)
+    if answer.pure:
+        environ[PURE] = True
+    etag = headers.get("ETag") or headers.setdefault("ETag", _etag(made.body, answer.resource))
+    asked = environ.get("HTTP_IF_NONE_MATCH")
+    if asked is None or not matches(asked, etag):
+        return replace(made, headers=headers)
+    del headers["Content-Type"]
+    return Reply(304, headers)
+
+
+def _etag(body: bytes, resource: Json | None) -> str:
+    """A weak ETag: of what the body says."""
+    if resource is not None and (expansion := resource.get("expansion")):
+        for name in _VOLATILE:
+            body = body.replace(expansion.get(name, "").encode(), b"", 1)
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """True where the client holds what a weak ETag names."""
+    bare = etag.removeprefix("W/")
+    return any(each.strip() in ("*", etag, bare) for each in if_none_match.split(","))
+
+
+def told(line: str, status: int | str, started: float, identity: str) -> None:
+    """Writes the line of a request into the log."""
+    taken = (perf_counter() - started) * 1000
+    log.info("%s %s %.1f ms %s", _UNPRINTABLE.sub("?", line[:2048]), status, taken, identity)
 
 
 def _shadow_check(resource: Json, fhir: FhirVersion, identity: str) -> None:

@@ -16,6 +16,7 @@ from werkzeug.routing import BaseConverter, Rule
 
 from terminology.dispatch import Dispatch
 from terminology.door import Body, Door, Elsewhere, Environ, Reply
+from terminology.front import Front
 from terminology.operation import Operation
 from terminology.operations import OPERATIONS
 from terminology.rest.exchange import Service
@@ -49,6 +50,11 @@ def register(
     return door
 
 
+def put_front(app: Flask, door: Door) -> None:
+    """Lets kept answers go out before the app sees a request: its hooks do not run for those."""
+    app.wsgi_app = Front(app.wsgi_app, door, lambda: True)  # type: ignore[method-assign,assignment]
+
+
 def make_app(terminology: Extension) -> Flask:
     """A Flask app that serves nothing but ``terminology``; outside its prefix every address is a FHIR 404. As long as
     nobody adds to the app, requests go round Flask (``dispatch``)."""
@@ -59,7 +65,8 @@ def make_app(terminology: Extension) -> Flask:
     if prefix.strip("/"):
         elsewhere = Elsewhere(service, prefix)
         app.register_blueprint(_blueprint("terminology:elsewhere", "", _view(elsewhere.reply)))
-    app.wsgi_app = Dispatch(app, door)  # type: ignore[method-assign]
+    dispatch = Dispatch(app, door)
+    app.wsgi_app = Front(dispatch, door, lambda: dispatch.alone)  # type: ignore[method-assign,assignment]
     return app
 
 

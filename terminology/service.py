@@ -7,7 +7,7 @@ uses lives in ``app.extensions["terminology"]``: a ``State`` for each url prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from terminology import parameters
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """The content of a service between two changes, by what it is made of."""
+
+    loaded: object = None
+    stored: object = None
+
+
 class State:
     """Content and settings of one service; what a Flask app keeps in ``extensions["terminology"]`` under its url
     prefix."""
@@ -55,6 +63,7 @@ class State:
         bounds = Bounds(**{each.name: getattr(settings, each.name) for each in fields(Bounds)})
         self.storage = Storage(settings.state_path, bounds)
         self._guests = Guests(settings, self.storage)
+        self._generation = Generation()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process the content is loaded again, from the same settings."""
@@ -65,6 +74,16 @@ class State:
         if fhir not in self._catalogs:
             self._catalogs[fhir] = published(self.settings, fhir)
         return self.stored.over(self._loaded.over(self._catalogs[fhir]))
+
+    def generation(self) -> Generation:
+        """What tells the content of now from any other: another object whenever something was loaded or stored, here,
+        by another process or on another node. Read on every request; raises as ``catalog`` does."""
+        loaded = self._loaded.layer()
+        stored = self.stored.snapshot() if self.stored.configured else None
+        held = self._generation
+        if held.loaded is not loaded or held.stored is not stored:
+            held = self._generation = Generation(loaded, stored)
+        return held
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
         """The answer to a call, in R5 form; raises Refusal."""
@@ -155,11 +174,13 @@ class Terminology:
     def init_app(self, app: Flask, url_prefix: str | None = None) -> None:
         """Registers the FHIR endpoint under ``url_prefix``, by default that of the settings (``/fhir``). Settings are
         read from ``app.config["TERMINOLOGY_*"]``."""
-        from terminology.server import register
+        from terminology.server import put_front, register
 
         settings = Settings.load(stated=self._stated, config=app.config)
         prefix = settings.url_prefix if url_prefix is None else url_prefix
-        register(app, _remade(settings, self._content), prefix)
+        door = register(app, _remade(settings, self._content), prefix)
+        if settings.cache_before_hooks:
+            put_front(app, door)
 
     @property
     def state(self) -> State:

@@ -13,12 +13,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module, metadata
+from importlib import import_module
+from importlib.metadata import packages_distributions
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from terminology import metrics
 from terminology.model import FHIR_VERSIONS
 from terminology.service import State, create_app
 from terminology.settings import BY_NAME, Settings, Stated, hand_down
@@ -58,7 +60,7 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     line = f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"
     server.on_startup(Thread(target=_once_open, args=(place, lambda: say(line)), daemon=True).start)
     try:
-        with shared_state(settings):
+        with shared_state(settings), shown_metrics(settings):
             server.serve()
     except SystemExit as ended:
         if ended.code:
@@ -73,7 +75,7 @@ def worker() -> Any:
     for service in app.extensions["terminology"].values():
         for fhir in FHIR_VERSIONS:
             service.catalog(fhir).editions("")  # its index too
-    return app
+    return app.wsgi_app
 
 
 def address(settings: Settings) -> str:
@@ -100,6 +102,22 @@ def shared_state(settings: Settings) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def shown_metrics(settings: Settings) -> Iterator[None]:
+    """The figures of all workers, shown on loopback while the server serves."""
+    if not settings.metrics_port:
+        yield
+        return
+    try:
+        page = metrics.show(settings.metrics_port)
+    except OSError as taken:
+        raise CannotServeError(f"metrics_port: 127.0.0.1:{settings.metrics_port} cannot be used: {taken}") from taken
+    try:
+        yield
+    finally:
+        page.shutdown()
+
+
 def check_names() -> None:
     """Refuses to start where a stranger's package answers to one of our import names.
 
@@ -114,7 +132,7 @@ def check_names() -> None:
             raise CannotServeError(f"The package {name} cannot be imported: {missing}. Install again") from missing
         places = [Path(place).resolve().parent for place in package.__path__]
         if places != [home] or not hasattr(package, mark):
-            strangers = metadata.packages_distributions().get(name, [])
+            strangers = packages_distributions().get(name, [])
             others = ", ".join(other for other in strangers if other != "flask-fhir-terminology")
             whose = f"the distribution {others}" if others else str(next(iter(package.__path__), "another package"))
             raise CannotServeError(

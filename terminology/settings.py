@@ -116,6 +116,29 @@ class Settings:
     log_level: str = _row(
         "info", "Server", "How much is logged.", choices=("critical", "error", "warning", "info", "debug")
     )
+    access_log: bool = _row(False, "Server", "Log a line for each request; errors are logged in any case.")
+    metrics_port: int = _row(
+        0,
+        "Server",
+        "Port on 127.0.0.1, of this machine alone, where /metrics shows figures for Prometheus; 0 for none.",
+        minimum=0,
+        maximum=65535,
+    )
+    response_cache: int = _row(
+        16_777_216,
+        "Server",
+        "Most bytes of answers to GET that each worker keeps until the content changes; 0 keeps none.",
+        minimum=0,
+    )
+    cache_before_hooks: bool = _row(
+        False,
+        "Server",
+        "In another app: give kept answers, and compress, before the hooks of that app see a request (it is then not "
+        "asked who may see them).",
+    )
+    compress_from: int = _row(
+        1024, "Server", "Bytes from which an answer is compressed for who takes gzip; 0: none is.", minimum=0
+    )
     state_path: str | None = _row(
         None,
         "Server",

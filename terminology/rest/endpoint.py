@@ -185,7 +185,8 @@ class Endpoint:
             threshold=threshold(header("x-too-costly-threshold")),
         )
         answer = self.service.call(operation, given, exchange)
-        return Answer(200, answer_to_r4(answer) if self.fhir == "R4" else answer)
+        pure = operation.effect == "reads" and exchange.cache_id is None and asked.last("cache-id") is None
+        return Answer(200, answer_to_r4(answer) if self.fhir == "R4" else answer, pure=pure and asked.method == "GET")
 
     def _sent(self, operation: Operation, asked: Asked, query: Sequence[Given]) -> list[Given]:
         """What the body of a POST says: Parameters, or a resource that stands for the parameter of its type."""
@@ -233,7 +234,7 @@ class Endpoint:
         if told and wanted.count:
             outcome = operation_outcome(told, _languages(asked.header("accept-language")))
             bundle = search.with_outcome(bundle, self._out(outcome))
-        return Answer(200, bundle)
+        return Answer(200, bundle, pure=True)
 
     def _understood(self, kind: str, asked: Asked) -> search.Search:
         """The search that a request asks for; raises Refusal."""
@@ -352,4 +353,4 @@ def _tagged(asked: Asked, resource: Json, version: str | None, modified: str | N
     known = asked.header("if-none-match")
     if known and any(each.strip() in ("*", headers["ETag"], f'"{tag}"') for each in known.split(",")):
         return Answer(304, None, headers)
-    return Answer(200, resource, headers, modified=modified)
+    return Answer(200, resource, headers, modified=modified, pure=True)

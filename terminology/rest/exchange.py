@@ -33,6 +33,9 @@ HEADERS_LIMIT = 100
 FORM_LIMIT = 65_536
 QUERY_LIMIT = 1000
 
+PURE = "terminology.pure"
+"""The key of the WSGI environ under which the door says that an answer is ``pure``."""
+
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:/@=+-]")
 _STRICT = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\b", re.IGNORECASE)
 
@@ -47,6 +50,8 @@ class Service(Protocol):
     def stored(self) -> Stored: ...
 
     def catalog(self, fhir: FhirVersion, /) -> Catalog: ...
+
+    def generation(self) -> object: ...
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange, /) -> Json: ...
 
@@ -115,15 +120,15 @@ class Asked:
     @property
     def strict(self) -> bool:
         """True under ``Prefer: handling=strict``."""
-        prefer = self.header("prefer")
-        return prefer is not None and _STRICT.search(prefer) is not None
+        return is_strict(self.header("prefer"))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back: ``resource`` in the form of the endpoint's FHIR version, or None for an answer without a body.
 
-    ``bare`` is a body that is no resource. ``modified`` is the instant of the resource's last change.
+    ``bare`` is a body that is no resource. ``modified`` is the instant of the resource's last change. ``pure``: another
+    request with the same address, query and headers gets the same, as long as the content does not change.
     """
 
     status: int
@@ -133,8 +138,15 @@ class Answer:
     pretty: bool = False
     bare: bytes | None = None
     modified: str | None = None
+    pure: bool = False
 
 
+def is_strict(prefer: str | None) -> bool:
+    """True for a Prefer header with ``handling=strict``."""
+    return prefer is not None and _STRICT.search(prefer) is not None
+
+
+@lru_cache(maxsize=256)
 def pairs(query: str) -> Pairs:
     """A query string or form as names and values; raises Invalid for what is not UTF-8, has NUL or is too much."""
     if not query:

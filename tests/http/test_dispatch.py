@@ -8,6 +8,7 @@ from http_client import CPT, Client, parameters
 
 from terminology import Terminology, create_app
 from terminology.dispatch import Dispatch
+from terminology.front import Front
 
 LOOKUP = f"/fhir/r4/CodeSystem/$lookup?system={CPT}&code=38232"
 CODED = parameters(codeableConcept={"coding": [{"system": CPT, "code": "38230"}]}, url=CPT)
@@ -66,7 +67,8 @@ def test_an_etag_is_honoured_round_flask(app: Flask) -> None:
 
 def test_flask_sees_no_request_to_an_app_that_is_ours_alone() -> None:
     app = create_app()
-    dispatch = app.wsgi_app
+    assert isinstance(app.wsgi_app, Front)
+    dispatch = app.wsgi_app.behind
     assert isinstance(dispatch, Dispatch)
     dispatch.behind = unwanted
     assert Client(app).get(LOOKUP).status == 200

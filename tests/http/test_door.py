@@ -310,7 +310,7 @@ def test_a_request_without_an_id_gets_one_of_its_own() -> None:
 
 def test_a_request_is_one_line_of_the_log_and_its_parameters_are_not_in_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "terminology"):
-        served(echo).get("a%0Ab?code=private", headers={"X-Request-Id": "r-1"})
+        served(echo, access_log=True).get("a%0Ab?code=private", headers={"X-Request-Id": "r-1"})
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 1
     assert lines[0].startswith("GET /fhir/r5/a?b 404 ")

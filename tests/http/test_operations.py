@@ -150,7 +150,7 @@ def test_shared_headers_are_on_every_answer(client: Client) -> None:
     for method, path in itertools.product(("GET", "DELETE", "OPTIONS"), paths):
         headers = client.ask(method, path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Vary"] == "Accept, Accept-Language"
+        assert headers["Vary"] == "Accept, Accept-Language, Accept-Encoding"
         assert headers["X-Request-Id"]
         assert "Access-Control-Allow-Origin" not in headers
         assert "Set-Cookie" not in headers
