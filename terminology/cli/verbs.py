@@ -326,9 +326,9 @@ def _verdict(outcome: Any, *, result: bool, judged: bool) -> tuple[str, str] | N
     """What a validation says in a word, and its colour."""
     if not hasattr(outcome, "judged"):
         return None
-    if not result:
-        return "not valid", "red"
-    return ("valid", "green") if judged else ("cannot be judged", "yellow")
+    if not judged and not outcome.refuted:
+        return "cannot be judged", "yellow"
+    return ("valid", "green") if result else ("not valid", "red")
 
 
 # --- completion -------------------------------------------------------------------------------------------
