@@ -25,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from terminology.findings import FINDINGS
+from terminology.inputs import INPUTS
 from terminology.model import Coding, Issue
 from terminology.sentences import CHANGING, GRAMMARS, LOADING, ON_A_DAY, Sentence
 from terminology.transfers import TRANSFERS
@@ -492,6 +493,7 @@ SENTENCES: Mapping[str, Sentence] = {
     **TRANSFERS,
     **CHANGING,
     **FINDINGS,
+    **INPUTS,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""
 

@@ -18,7 +18,18 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 # A module of a later layer may import any of an earlier one, and its neighbours as long as no circle arises.
 LAYERS = (
     ("model", "dates"),
-    ("sentences", "transfers", "findings", "issues", "languages", "versions", "patterns", "settings", "outgoing"),
+    (
+        "sentences",
+        "transfers",
+        "findings",
+        "inputs",
+        "issues",
+        "languages",
+        "versions",
+        "patterns",
+        "settings",
+        "outgoing",
+    ),
     ("conceptset", "releases"),
     ("implied",),
     ("catalog",),

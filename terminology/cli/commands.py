@@ -18,6 +18,7 @@ from terminology.settings import TABLE
 
 PROGRAM = "terminology"
 DISTRIBUTION = "flask-fhir-terminology"
+VALIDATE = "validate"
 
 
 class Group(click.Group):
@@ -34,17 +35,29 @@ class Whole(Group):
     """The commands of ``terminology``: those of ``flask terminology``, and those for loaded content."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*click.Group.list_commands(self, ctx), *_of_loaded(), *_verbs()]
+        return [*click.Group.list_commands(self, ctx), *_of_files(), *_of_loaded(), *_verbs()]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return super().get_command(ctx, name) or _of_loaded().get(name)
+        held = _of_files() if name == VALIDATE else _of_loaded()
+        return super().get_command(ctx, name) or held.get(name)
 
 
 @cache
 def _of_loaded() -> Mapping[str, click.Command]:
     from terminology.cli import installing, loaded, transfers  # noqa: PLC0415  only these commands need it
 
-    return {"install": installing.command(), **loaded.commands(), **transfers.commands()}
+    return {
+        "install": installing.command(),
+        **loaded.commands(),
+        **transfers.commands(),
+    }
+
+
+@cache
+def _of_files() -> Mapping[str, click.Command]:
+    from terminology.cli import validating  # noqa: PLC0415  only this command needs the bulk engine and rich
+
+    return {VALIDATE: validating.command()}
 
 
 class Formats(click.Group):

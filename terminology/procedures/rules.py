@@ -359,6 +359,7 @@ RULES: tuple[Rule, ...] = (
     Rule("invalid-shape", "shape", "error", "wrong", said_by=("OWN_SHAPE", "OWN_EMPTY", "OWN_NULL", "OWN_NOT_TYPED")),
     Rule("invalid-value", "shape", "error", "wrong", said_by=("OWN_NOT_BOUND", "OWN_NO_SUCH_DAY")),
     Rule("reversed-period", "shape", "error", "wrong", said_by=("OWN_REVERSED",)),
+    Rule("unreadable", "shape", None, "unjudged", said_by=("OWN_INPUT_*",)),
     Rule("not-checked", "record", "information", "right", said_by=("OWN_NOT_CHECKED", "OWN_PROFILE_CHECKED")),
     Rule("other", "coding", None, "right"),
 )

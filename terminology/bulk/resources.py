@@ -1,0 +1,273 @@
+"""The engine for resources: lines of NDJSON and documents of JSON, judged in this process and in further ones.
+
+A resource is reduced to its Record, and equal Records are judged once as long as they are remembered: memory is bounded
+by the number of Records that are kept, by the block that is read, and by the blocks under way. Answers come back in the
+order of the input, whichever process was first.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+import orjson
+
+from terminology.bulk.report import Batch, Found, Place, Unit
+from terminology.catalog import Scope
+from terminology.issues import Refusal, issue
+from terminology.model import Canonical, FhirVersion, Issue, Json
+from terminology.procedures.elements import KINDS
+from terminology.procedures.records import Finding, Judgement, Record, Verdict
+
+UNREADABLE = "unreadable"
+"""The reason of what cannot be read; every other reason is the judge's."""
+
+REMEMBERED = 100_000
+_DEEPEST = 8
+_ALONE = 8
+"""Pieces that this process judges before it starts others: a small file is done by then."""
+
+
+class Judging(Protocol):
+    """The judge (``procedures.judging.Judge``): how a resource or row becomes a Record, and what is said of one."""
+
+    @property
+    def scope(self) -> Scope: ...
+
+    def read(self, resource: Json, fhir: FhirVersion) -> Record: ...
+
+    def row(
+        self,
+        system: str | None,
+        code: str | None,
+        version: str | None = None,
+        display: str | None = None,
+        date: str | None = None,
+    ) -> Record: ...
+
+    def judge(self, record: Record, date: str | None = None) -> Judgement: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who judges, the FHIR version of the resources, and the day to be judged on where one was named."""
+
+    judge: Judging
+    fhir: FhirVersion = "R4"
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the input that is judged at once: whole lines, the first of number ``first``, or a document."""
+
+    source: str
+    unit: Unit
+    data: bytes
+    first: int = 1
+    line_limit: int = 16 << 20
+    flaw: Issue | None = None
+    """Why there is nothing to be judged here."""
+
+
+class Memo:
+    """The judgements of the Records that were asked about last."""
+
+    def __init__(self, asking: Asking, remembered: int = REMEMBERED) -> None:
+        self._asking, self._most = asking, remembered
+        self._held: OrderedDict[Record, Judgement] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def judge(self, record: Record) -> Judgement:
+        held = self._held.get(record)
+        if held is not None:
+            self._held.move_to_end(record)
+            return held
+        made = self._held[record] = self._asking.judge.judge(record, self._asking.date)
+        if len(self._held) > self._most:
+            self._held.popitem(last=False)
+        return made
+
+
+class Bench:
+    """Judges pieces, one after the other, in one process."""
+
+    def __init__(self, asking: Asking, remembered: int = REMEMBERED) -> None:
+        self._asking, self._memo = asking, Memo(asking, remembered)
+
+    def judged(self, piece: Piece) -> Batch:
+        """All that is found in a piece. What cannot be read is a finding and ends nothing."""
+        counted = _Counted()
+        if piece.flaw:
+            number = piece.first if piece.unit == "line" else None
+            counted.flaw(Place(piece.source, piece.unit, number), piece.flaw)
+        for place, data in _parts(piece):
+            if len(data) > piece.line_limit and piece.unit == "line":
+                counted.flaw(place, issue("OWN_INPUT_LINE_LONG", piece.line_limit))
+                continue
+            try:
+                parsed = orjson.loads(data)
+            except ValueError as wrong:
+                unread = "OWN_INPUT_LINE" if piece.unit == "line" else "OWN_INPUT_DOCUMENT"
+                counted.flaw(place, issue(unread, wrong))
+            else:
+                self._inside(parsed, place, counted)
+        return counted.batch()
+
+    def _inside(self, parsed: Any, place: Place, counted: _Counted, depth: int = 0) -> None:
+        """A resource, or those that a Bundle or a list holds."""
+        if isinstance(parsed, list) and not place.inside:
+            for index, each in enumerate(parsed):
+                self._inside(each, _within(place, f"[{index}]"), counted, depth)
+        elif not isinstance(parsed, dict) or not isinstance(parsed.get("resourceType"), str):
+            counted.flaw(place, issue("OWN_INPUT_RESOURCE", "resourceType is missing"))
+        elif parsed["resourceType"] != "Bundle":
+            self._resource(parsed, place, counted)
+        elif depth == _DEEPEST:
+            counted.flaw(place, issue("OWN_INPUT_DEEP", _DEEPEST))
+        else:
+            self._bundle(parsed, place, counted, depth)
+
+    def _bundle(self, bundle: Json, place: Place, counted: _Counted, depth: int) -> None:
+        entries = bundle.get("entry", [])
+        if not isinstance(entries, list):
+            counted.flaw(place, issue("OWN_INPUT_RESOURCE", "Bundle.entry is no list"))
+            return
+        for index, entry in enumerate(entries):
+            inner = _within(place, f"Bundle.entry[{index}].resource")
+            if not isinstance(entry, dict):
+                counted.flaw(inner, issue("OWN_INPUT_RESOURCE", "the entry is no object"))
+            elif "resource" in entry:
+                self._inside(entry["resource"], inner, counted, depth + 1)
+
+    def _resource(self, resource: Json, place: Place, counted: _Counted) -> None:
+        if resource["resourceType"] not in KINDS:
+            counted.skipped[resource["resourceType"]] += 1
+            return
+        try:
+            record = self._asking.judge.read(resource, self._asking.fhir)
+        except (Refusal, TypeError, ValueError, KeyError, AttributeError, RecursionError) as wrong:
+            counted.flaw(place, issue("OWN_INPUT_RESOURCE", f"{type(wrong).__name__}: {wrong}"))
+            return
+        if record.elements or record.flaws:
+            counted.judgement(place, self._memo.judge(record))
+        else:
+            counted.skipped[resource["resourceType"]] += 1
+
+
+def _parts(piece: Piece) -> Iterator[tuple[Place, bytes]]:
+    if piece.flaw:
+        return
+    if piece.unit == "document":
+        yield Place(piece.source, "document"), piece.data
+        return
+    for number, line in enumerate(piece.data.split(b"\n"), piece.first):
+        if line and not line.isspace():
+            yield Place(piece.source, "line", number), line
+
+
+def _within(place: Place, path: str) -> Place:
+    if not place.inside:
+        return Place(place.source, place.unit, place.number, path)
+    inner = path.removeprefix("Bundle")  # a Bundle in a Bundle: its path goes on where the outer one ends
+    return Place(place.source, place.unit, place.number, place.inside + inner)
+
+
+class _Counted:
+    """What was found so far in one piece."""
+
+    def __init__(self) -> None:
+        self.skipped: Counter[str] = Counter()
+        self._verdicts: Counter[Verdict] = Counter()
+        self._found: list[Found] = []
+        self._used: set[Canonical] = set()
+
+    def flaw(self, place: Place, found: Issue) -> None:
+        self._verdicts["unjudged"] += 1
+        self._found.append(Found(place, Finding(UNREADABLE, found)))
+
+    def judgement(self, place: Place, judgement: Judgement) -> None:
+        self._verdicts[judgement.verdict] += 1
+        self._found.extend(Found(place, each) for each in judgement.findings)
+        self._used.update(each.used for each in judgement.codings if each.used)
+
+    def batch(self) -> Batch:
+        return Batch(dict(self._verdicts), dict(self.skipped), tuple(self._found), frozenset(self._used))
+
+
+# --- several processes --------------------------------------------------------------------------------------------
+
+
+def judged(
+    pieces: Iterable[Piece], asking: Asking, maker: Callable[[], Asking], jobs: int, stop: threading.Event
+) -> Iterator[tuple[Piece, Batch]]:
+    """What each piece gives, in order. ``maker`` makes what is asked in a further process, so it must pickle.
+
+    Once ``stop`` is set no further piece is begun; those under way are given out.
+    """
+    bench, pending = Bench(asking), iter(pieces)
+    for piece in pending if jobs == 1 else islice(pending, _ALONE):
+        if stop.is_set():
+            return
+        yield piece, bench.judged(piece)
+    if jobs == 1 or (first := next(pending, None)) is None:
+        return
+    with _pool(jobs, maker) as pool:
+        yield from _in_order(pool, first, pending, jobs * 3, stop)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, first: Piece, pending: Iterator[Piece], most: int, stop: threading.Event
+) -> Iterator[tuple[Piece, Batch]]:
+    under_way: deque[tuple[Piece, Future[Batch]]] = deque([(first, pool.submit(_judge_there, first))])
+    while under_way:
+        while len(under_way) < most and not stop.is_set() and (piece := next(pending, None)) is not None:
+            under_way.append((piece, pool.submit(_judge_there, piece)))
+        piece, future = under_way.popleft()
+        yield piece, future.result()
+
+
+@contextmanager
+def _pool(jobs: int, maker: Callable[[], Asking]) -> Iterator[ProcessPoolExecutor]:
+    """Processes that were started afresh: one that is forked may inherit a lock that nobody will let go of."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(maker,)) as pool:
+        with _deaf():
+            pool.submit(int).result()
+        yield pool
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; those begun here inherit that it does not concern them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_bench: Bench | None = None
+
+
+def _begin(maker: Callable[[], Asking]) -> None:
+    global _bench  # noqa: PLW0603  one per process, made when it starts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _bench = Bench(maker())
+
+
+def _judge_there(piece: Piece) -> Batch:
+    assert _bench is not None
+    return _bench.judged(piece)

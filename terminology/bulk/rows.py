@@ -1,0 +1,262 @@
+"""The engine for tables: Parquet, CSV and TSV through DuckDB, each distinct coding judged once.
+
+A first pass counts the distinct codings (system, code, version, display) with their first and last day. Each is judged
+on both ends of every span of days in which no answer can change (``days``). Where nothing was found on any of them, its
+rows are right and are not looked at again; the rows of the others are read a second time, day by day only where the
+answer differs between days. So memory is bounded by the distinct codings, and by the distinct days of those with
+findings; DuckDB spills to disk what is over its limit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from terminology.bulk import days
+from terminology.bulk.duck import Resources, StoppedError, duck, literal
+from terminology.bulk.report import FIRST_PLACES, Batch, Found, Input, Place, Tally
+from terminology.bulk.resources import Asking, Memo
+from terminology.bulk.sources import Source
+from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
+from terminology.model import Canonical
+from terminology.procedures.records import Judgement
+
+Codes = Iterable[tuple[str | None, str | None]]
+Stage = Literal["reading", "judging", "listing"]
+By = Literal["none", "span", "day"]
+_MOST_ODD = 64
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A distinct coding of a table: how many rows have it, and on which days."""
+
+    id: int
+    values: tuple[str | None, ...]
+    count: int = 0
+    first: str | None = None
+    last: str | None = None
+
+
+# --- a run ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class How:
+    """What a table is judged by, and with. ``bounds`` says on which days answers about some codes may change."""
+
+    asking: Asking
+    columns: Columns
+    bounds: Callable[[Codes], set[str]]
+    stop: threading.Event
+    resources: Resources = Resources()
+    progress: Callable[[Stage, float], None] = lambda *_: None
+
+
+def judge(source: Source, tally: Tally, how: How) -> None:
+    """Judges a table into the tally; raises StoppedError, and Refusal for a table that cannot be read, or does not have
+    the columns."""
+    begun = tally.records
+    with duck(source.name, source.path, how.resources, how.stop) as held, Bytes(source, held.folder) as content:
+        try:
+            run = _judge(opened(held, source, content, how.columns), tally, how)
+        except StoppedError:
+            tally.inputs.append(Input(source.name, source.kind, tally.records - begun))
+            raise
+        size, digest = content.read()
+        distinct = run.distinct if run else None
+        tally.inputs.append(Input(source.name, source.kind, tally.records - begun, size, digest, distinct))
+
+
+def _judge(table: Table | None, tally: Tally, how: How) -> _Run | None:
+    if table is None:
+        return None
+    run = _Run(table, tally, how)
+    run.flaws()
+    run.count()
+    run.judge()
+    run.note()
+    run.hand_on()
+    return run
+
+
+class _Run:
+    """The passes over one table."""
+
+    def __init__(self, table: Table, tally: Tally, how: How) -> None:
+        self._table, self._duck, self._tally, self._how = table, table.duck, tally, how
+        self._memo = Memo(how.asking)
+        self._dated = "date" in table.fields
+        self.total = self.distinct = self._noted = 0
+
+    def flaws(self) -> None:
+        """The rows that could not be read."""
+        for place, flaw in self._table.flaws():
+            self._tally.add(Batch({"unjudged": 1}, found=(Found(place, flaw),)))
+
+    def count(self) -> None:
+        """The distinct codings."""
+        key = self._table.key
+        ends = "min(day) AS first, max(day) AS last" if self._dated else "NULL AS first, NULL AS last"
+        self._duck.run(
+            f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM (SELECT {', '.join(key)}, "  # noqa: S608
+            f"count(*) AS n, {ends} FROM {self._table.rows()} GROUP BY {', '.join(key)})",
+            progress=lambda done: self._how.progress("reading", done),
+        )
+        self._duck.run("CREATE TABLE noted (id BIGINT, mode VARCHAR)")
+        [[(self.distinct, self.total)]] = self._duck.rows("SELECT count(*), coalesce(sum(n), 0)::BIGINT FROM coded")
+
+    def judge(self) -> None:
+        """Each coding on every span of its days; what has findings, or differs, is noted for the second pass."""
+        spans, done = self._calendar(), 0
+        for some in self._coded():
+            noted: list[tuple[int, By]] = []
+            for coded in some:
+                by, judgements = self._differs(coded, spans)
+                if by == "none" and not judgements[0].findings:
+                    self._tally.verdicts[judgements[0].verdict] += coded.count
+                else:
+                    noted.append((coded.id, by))
+                self._tally.used |= {used for each in judgements for used in _used(each)}
+                done += coded.count
+            self._note_down(noted)
+            self._how.progress("judging", done / max(self.total, 1))
+
+    def _differs(self, coded: Coded, spans: days.Calendar) -> tuple[By, list[Judgement]]:
+        """By what the answers about a coding differ, and the answers. Inside a span only a day that is told may."""
+        if not self._dated:
+            return "none", [self._judgement(coded, None)]
+        found: list[Judgement] = []
+        by: By = "day" if len(spans.odd) > _MOST_ODD else "none"
+        for span in spans.between(coded.first, coded.last):
+            begun, ended = self._judgement(coded, span.first), self._judgement(coded, span.last)
+            if by != "day":
+                by = "day" if _shape(begun) != _shape(ended) else by
+            if by == "none" and found and _said(found[0]) != _said(begun):
+                by = "span"
+            found += [begun, ended]
+        return by, found
+
+    def note(self) -> None:
+        """The second pass: how often each finding was made, and the first places of each.
+
+        One answer counts for all rows of a coding in a span; the day that its sentence tells is that of the first row.
+        """
+        if not self._noted:
+            return
+        day, parts, spans = "NULL", "noted.id", ""
+        if self._dated:
+            day, spans = "arg_min(rows.day, rows.number)", "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
+            parts += (
+                ", CASE noted.mode WHEN 'span' THEN calendar.span END, CASE noted.mode WHEN 'day' THEN rows.day END"
+            )
+        self._duck.run(
+            f"CREATE TABLE counted AS SELECT noted.id, count(*) AS n, {day} AS day, "  # noqa: S608
+            f"min(rows.number, {FIRST_PLACES}) AS places FROM {self._joined()} {spans} GROUP BY {parts}",
+            progress=lambda done: self._how.progress("listing", done),
+        )
+        cells = ", ".join(f"coded.{each}" for each in self._table.key)
+        query = f"SELECT counted.id, {cells}, counted.n, counted.day, counted.places FROM counted JOIN coded USING (id)"  # noqa: S608
+        for some in self._duck.rows(query, most=_AT_ONCE):
+            for row in some:
+                self._counted(row)
+
+    def _counted(self, row: Sequence[Any]) -> None:
+        id_, *values, count, day, places = row
+        judgement = self._judgement(Coded(id_, self._filled(values), count), _day(day))
+        self._tally.verdicts[judgement.verdict] += count
+        where = [self._place(place) for place in places]
+        for finding in judgement.findings:
+            self._tally.note(finding, where, count)
+
+    def hand_on(self) -> None:
+        """Every finding of every row, for those who want each."""
+        if not self._noted or not self._tally.listing():
+            return
+        cells = ", ".join(f"noted.{each}" for each in self._table.key)
+        day = "rows.day" if self._dated else "NULL"
+        query = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} ORDER BY rows.number"  # noqa: S608
+        if self._tally.left is not None:
+            query += f" LIMIT {self._tally.left}"
+        held: dict[tuple[int, Any], Judgement] = {}
+        for some in self._duck.rows(query, most=_AT_ONCE):
+            if len(held) > _AT_ONCE:
+                held.clear()
+            for number, id_, on, *values in some:
+                judgement = held.get((id_, on))
+                if judgement is None:
+                    judgement = held[id_, on] = self._judgement(Coded(id_, self._filled(values)), _day(on))
+                for finding in judgement.findings:
+                    self._tally.hand_on(Found(self._place(number), finding))
+            if not self._tally.listing():
+                return
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    def _coded(self) -> Iterator[list[Coded]]:
+        cells = ", ".join(self._table.key)
+        for some in self._duck.rows(f"SELECT id, {cells}, n, first, last FROM coded", most=_AT_ONCE):  # noqa: S608
+            yield [Coded(id_, self._filled(values), n, _day(a), _day(z)) for id_, *values, n, a, z in some]
+
+    def _calendar(self) -> days.Calendar:
+        """The spans that the days of the table lie in; the table ``calendar`` says which day is in which."""
+        if not self._dated:
+            return days.Calendar()
+        self._duck.run(f"CREATE TABLE calendar AS SELECT DISTINCT day, 0 AS span FROM {self._table.rows()}")  # noqa: S608
+        every = [_day(day) for some in self._duck.rows("SELECT day FROM calendar") for (day,) in some]
+        codes = (coded.values[:2] for some in self._coded() for coded in some)
+        found = days.calendar(every, self._how.bounds((system, code) for system, code in codes))
+        full = f"regexp_full_match(CAST(day AS VARCHAR), {literal(days.FULL)})"
+        for number, span in enumerate(found.spans, 1):
+            inside = f"{full} AND CAST(day AS VARCHAR) BETWEEN ? AND ?"
+            self._duck.run(f"UPDATE calendar SET span = {number} WHERE {inside}", [span.first, span.last])  # noqa: S608
+        self._duck.run("UPDATE calendar SET span = -rowid - 1 WHERE span = 0")
+        return found
+
+    def _filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
+        """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
+        held = dict(zip(self._table.key, values, strict=True))
+        return tuple(held.get(each, self._how.columns.constant.get(each)) or None for each in KEY)
+
+    def _judgement(self, coded: Coded, day: str | None) -> Judgement:
+        system, code, version, display = coded.values
+        return self._memo.judge(
+            self._how.asking.judge.row(system, code, version, display, day or self._how.columns.constant.get("date"))
+        )
+
+    def _joined(self) -> str:
+        """The rows whose codings are noted."""
+        same = " AND ".join(f"rows.{each} IS NOT DISTINCT FROM noted.{each}" for each in self._table.key)
+        noted = "(SELECT coded.*, noted.mode FROM coded JOIN noted USING (id))"
+        return f"{self._table.rows(numbered=True)} AS rows JOIN {noted} AS noted ON {same}"
+
+    def _note_down(self, noted: Sequence[tuple[int, By]]) -> None:
+        if noted:
+            ids, by = [list(each) for each in zip(*noted, strict=True)]
+            self._duck.run("INSERT INTO noted SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [ids, by])
+            self._noted += len(noted)
+
+    def _place(self, number: int) -> Place:
+        return Place(self._table.source.name, "row", self._table.number(number))
+
+
+def _said(judgement: Judgement) -> tuple[object, ...]:
+    return judgement.verdict, judgement.findings
+
+
+def _shape(judgement: Judgement) -> tuple[object, ...]:
+    """What a judgement says but for the words that a day may be among."""
+    found = ((each.reason, each.issue.severity, each.issue.message_id, each.coding) for each in judgement.findings)
+    return judgement.verdict, tuple(found)
+
+
+def _used(judgement: Judgement) -> Iterator[Canonical]:
+    return (each.used for each in judgement.codings if each.used)
+
+
+def _day(value: Any) -> str | None:
+    """A DATE or a text as FHIR writes it; an empty text is none."""
+    return str(value) or None if value is not None else None
