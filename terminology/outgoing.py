@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -45,6 +45,14 @@ class Patience:
 
 class Gone(NotFound):
     """The server no longer has what it once offered (404, 410)."""
+
+
+class _Again(NamedTuple):
+    """Why to ask again, the seconds that the server wants, and what it answered where that came whole."""
+
+    why: str
+    after: float | None = None
+    body: bytes | None = None
 
 
 class Origin:
@@ -92,9 +100,10 @@ class Origin:
         return found
 
     def get(self, url: str, most: int) -> bytes:
-        """The body, of at most so many bytes. Busy servers and broken connections are asked again."""
+        """The body, of at most so many bytes. Busy servers and broken connections are asked again, and so are those
+        whose answer is no JSON object: where it stays so it is given as it is."""
         url = self.within(url, self.base)
-        why = ""
+        why, body = "", None
         for attempt in range(self._patience.attempts):
             wait = min(self._patience.longest, self._patience.first * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
             try:
@@ -104,28 +113,30 @@ class Origin:
             else:
                 if isinstance(found, bytes):
                     return found
-                why, told = found
+                why, told, body = found
                 wait = wait if told is None else told
             if wait > self._patience.told:
                 raise Unavailable(issue("OWN_PULL_LATER", url, round(wait)))
             if attempt + 1 < self._patience.attempts:
                 self._say(f"{url}: {why}; asking again in {wait:.1f} s")
                 time.sleep(wait)
+        if body is not None:
+            return body
         raise Unavailable(issue("OWN_PULL_GAVE_UP", url, self._patience.attempts, why))
 
-    def _ask(self, url: str, most: int) -> bytes | tuple[str, float | None]:
-        """The body; or why to ask again, and the seconds that the server wants."""
+    def _ask(self, url: str, most: int) -> bytes | _Again:
+        """The body, or why to ask again."""
         times = (self._patience.connect, self._patience.read)
         with self._session.get(url, timeout=times, stream=True, allow_redirects=False) as answer:
             if answer.status_code in AGAIN:
-                return f"it answered {answer.status_code}", _told(answer.headers.get("Retry-After"))
+                return _Again(f"it answered {answer.status_code}", _told(answer.headers.get("Retry-After")))
             if answer.is_redirect or 300 <= answer.status_code < 400:
                 raise Invalid(issue("OWN_PULL_REDIRECT", url, answer.headers.get("Location", "")[:500]))
             body = self._body(answer, url, most)
             if answer.status_code != 200:
                 raise _refusal(url, answer.status_code, body)
             if not body.rstrip().endswith(b"}"):
-                return "the answer was cut short, or is no JSON object", None
+                return _Again("the answer was cut short, or is no JSON object", body=None if _cut(body) else body)
             return body
 
     def _body(self, answer: requests.Response, url: str, most: int) -> bytes:
@@ -141,6 +152,18 @@ class Origin:
             if time.monotonic() > end:
                 raise requests.Timeout(f"the answer took longer than {self._patience.whole:.0f} s")
         return bytes(found)
+
+
+def _cut(body: bytes) -> bool:
+    """True for the beginning of a JSON object; a whole one with something behind it is none."""
+    text = body.decode("utf-8", "surrogateescape").strip()
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text)
+    except RecursionError:
+        return False
+    except ValueError:
+        return text.startswith("{") or not text
+    return False
 
 
 def _address(base: str) -> SplitResult:

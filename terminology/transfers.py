@@ -100,5 +100,6 @@ TRANSFERS: Mapping[str, Sentence] = {
         "information", "informational", None, "The pages of {0} that were left had expired; {1} was fetched anew"
     ),
     "OWN_ROW_SUBSETTED": _invalid("the server gives only a part of it (SUBSETTED); import it from its publisher"),
+    "OWN_ROW_NOT_STRICT": _invalid("it cannot be used: {0}"),
     "OWN_ROW_NOT_A_RESOURCE": _invalid("the entry holds no resource"),
 }

@@ -1,7 +1,8 @@
 """Mirroring another FHIR server: its terminology resources, searched page by page, imported like a file of them.
 
 Sources: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/http.html#paging. What is fetched is kept until it is
-loaded (``pages``), so that a pull can be killed and run again. What the other server deleted stays here.
+loaded (``pages``), so that a pull can be killed and run again. What the other server deleted stays here. A page, or an
+entry of one, that is no strict JSON is refused with its address; the others come in.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from terminology.issues import Invalid, NotSupported, Refusal, TooLarge, issue, 
 from terminology.model import FhirVersion, Json
 from terminology.outgoing import Gone, Origin, printable
 from terminology.storage.library import Change, Library
-from terminology.wire import json_text
+from terminology.wire import json_text, salvage
 from terminology.wire.malformed import Malformed
 from terminology.wire.r4 import from_r4
 
@@ -31,6 +32,8 @@ TOTAL = 8 << 30
 MOST = 20_000
 """Most pages of a type."""
 LISTED = 1_000
+REFUSED = "terminology-refused"
+"""The key of an entry that stands, in a page that is kept, for what could not be used of it: why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,11 @@ def pull(
         form = Format(
             "pull", f"the resources of {origin.base}", lambda _: _read(held, origin, source, fhir), (), "real"
         )
-        if not any(_entries(json_text.read(held.read(page)), page.kind) for page in held):
+        entries = [entry for page in held for entry in _entries(json_text.read(held.read(page)), page.kind)]
+        if entries and all(_of_page(entry) for entry in entries):
+            held.drop()
+            raise Invalid(issue("OWN_PULL_NOT_FHIR", entries[0]["page"], "Bundle", entries[0][REFUSED]))
+        if not entries:
             return Report((), Change(), notes=tuple(text(note) for note in source.notes))
         return load(form, source, library, dry_run=dry_run, show=telling.loading)
 
@@ -163,7 +170,7 @@ class _Fetching:
             if len(seen) >= MOST:
                 raise TooLarge(issue("OWN_PULL_TOO_MUCH", f"{self.origin.base}/{kind}", f"{MOST} pages"))
             seen.add(url)
-            bundle = _resource(self.origin.get(url, BODY), "Bundle", url)
+            bundle = _page(self.origin.get(url, BODY), url)
             number += self._whole(bundle, kind)
             following = self._next(bundle, url)
             body = json_text.write(bundle)
@@ -192,6 +199,47 @@ class _Fetching:
                 except (Invalid, Gone, TooLarge):
                     continue
         return len(found)
+
+
+def _page(body: bytes, url: str) -> Json:
+    """The Bundle in a page; where it is none, or no strict JSON, an entry stands for what cannot be used."""
+    try:
+        return _resource(body, "Bundle", url)
+    except Invalid:
+        try:
+            found = salvage.read(body)
+        except Malformed as wrong:
+            why = f"{wrong}; the pages after it could not be found"
+            return {"resourceType": "Bundle", "entry": [_refused(why, page=url)]}
+        return _salvaged(found, url)
+
+
+def _salvaged(found: salvage.Salvaged, url: str) -> Json:
+    """The sound entries of a page, and its links; nothing of a page that is itself in doubt but where it goes on."""
+    spoiled = found.value if isinstance(found.value, salvage.Spoiled) else None
+    bundle = spoiled.value if spoiled else found.value
+    named = bundle.get("resourceType") if isinstance(bundle, dict) else None
+    links = [link for link in _dicts(bundle.get("link")) if not salvage.trouble(link)] if named == "Bundle" else []
+    why = spoiled.reason if spoiled else "something follows its end" if found.rest else None
+    if named != "Bundle":
+        why = f"its resourceType is {printable(str(named)[:80])}"
+    if why:
+        return {"resourceType": "Bundle", "link": links, "entry": [_refused(why, page=url)]}
+    stated = bundle.get("entry")
+    entries = [
+        _refused(why, place=f"{url} entry {number}") if (why := salvage.trouble(each)) else each
+        for number, each in enumerate(stated if isinstance(stated, list) else (), 1)
+    ]
+    return {"resourceType": "Bundle", "link": links, "entry": entries}
+
+
+def _refused(why: str, **where: str) -> Json:
+    return {REFUSED: printable(why), **where}
+
+
+def _of_page(entry: Json) -> bool:
+    """True for what stands for a whole page."""
+    return REFUSED in entry and "page" in entry
 
 
 def _entries(bundle: Json, kind: str) -> list[Json]:
@@ -223,6 +271,10 @@ def _read(held: Pages, origin: Origin, source: Source, fhir: FhirVersion) -> Ite
             source.note("OWN_PULL_OUTCOME", origin.base, said)
         for number, entry in enumerate(_entries(bundle, page.kind), 1):
             resource = entry.get("resource")
+            if REFUSED in entry:
+                place = printable(str(entry.get("page") or entry.get("place")))
+                source.refuse(place, "OWN_ROW_NOT_STRICT", printable(str(entry[REFUSED])))
+                continue
             if not isinstance(resource, dict) or resource.get("resourceType") != page.kind:
                 source.refuse(printable(f"{page.url} entry {number}"), "OWN_ROW_NOT_A_RESOURCE")
                 continue

@@ -166,6 +166,81 @@ def test_what_cannot_be_used_is_listed_and_the_rest_is_loaded(server, library):
     assert len(library.entries()) == 7
 
 
+def as_text(resources, following):
+    """A page as JSON text, which a test may spoil."""
+    entries = [{"resource": each, "search": {"mode": "match"}} for each in resources]
+    return json.dumps({"resourceType": "Bundle", "type": "searchset", "link": following, "entry": entries}).encode()
+
+
+SPOILED = {
+    "NUL": (lambda text: text.replace(b"code 0", b"code \0", 1), "entry 1", "a string holds NUL"),
+    "an escaped NUL": (lambda text: text.replace(b"code 0", b"code \\u0000", 1), "entry 1", "a string holds NUL"),
+    "a half pair": (lambda text: text.replace(b"code 0", b"\\ud800", 1), "entry 1", "half of a surrogate pair"),
+    "no UTF-8": (lambda text: text.replace(b"code 0", b"\xff\xfe", 1), "entry 1", "no UTF-8"),
+    "NaN": (lambda text: text.replace(b'"version": "1"', b'"version": NaN', 1), "entry 1", "NaN is no number"),
+    "too large a number": (lambda text: text.replace(b'"version": "1"', b'"count": 1e999', 1), "entry 1", "1e999"),
+    "a key twice": (lambda text: text.replace(b'"id"', b'"id": "x", "id"', 1), "entry 1", "'id' is given twice"),
+    "too deep": (lambda text: text.replace(b'"c0"', b"[" * 300 + b"]" * 300, 1), "entry 1", "more than 200 levels"),
+    "something behind": (lambda text: text + b"\n<html>", "?start=2", "something follows its end"),
+    "a key of the page twice": (lambda text: b'{"type": "x", ' + text[1:], "?start=2", "'type' is given twice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "place", "said"), SPOILED.values(), ids=SPOILED)
+def test_what_is_no_strict_json_is_refused_with_its_address_and_the_rest_comes_in(server, library, spoil, place, said):
+    """Of three pages the second is spoiled: an entry costs itself, a page that is in doubt its entries."""
+
+    def twist(_, path):
+        if "CodeSystem?start=2" not in path:
+            return None
+        following = [{"relation": "next", "url": f"{fake.base}/CodeSystem?start=4"}]
+        return Answer(spoil(as_text(SEVEN[2:4], following)))
+
+    fake = server(MIXED, twist=twist)
+    source = source_of(fake.base)
+    report = pulled(fake, library, source=source)
+    lost = {"cs2"} if place == "entry 1" else {"cs2", "cs3"}
+    assert set(urls(library)) == {each["url"].rpartition("/")[2] for each in MIXED} - lost
+    assert report.refused == 1
+    [found] = source.refusals.places["OWN_ROW_NOT_STRICT"]
+    assert f"{fake.base}/CodeSystem?start=2" in found
+    assert place in found
+    assert said in found
+
+
+def test_a_page_that_is_no_json_costs_what_follows_it_and_no_other_type(server, library):
+    fake = server(MIXED, twist=lambda _, path: Answer(b"<html>Bad gateway") if "CodeSystem?start=2" in path else None)
+    source = source_of(fake.base)
+    report = pulled(fake, library, source=source)
+    assert urls(library) == ["cs0", "cs1", "vs1", "vs2", "vs3"]
+    assert report.refused == 1
+    [found] = source.refusals.places["OWN_ROW_NOT_STRICT"]
+    assert found.startswith(f"{fake.base}/CodeSystem?start=2")
+    assert "it is no JSON: Expecting value (at line 1, column 1); the pages after it could not be found" in found
+
+
+def test_what_was_refused_is_told_also_by_a_pull_that_goes_on(server, library):
+    """The page is not asked for again."""
+
+    def twist(number, path):
+        if "CodeSystem?start=2" in path:
+            spoiled = as_text(SEVEN[2:4], [{"relation": "next", "url": f"{fake.base}/CodeSystem?start=4"}])
+            return Answer(spoiled.replace(b"code 0", b"code \0", 1))
+        return Answer(status=500) if "ValueSet" in path and fake.resources is not READY else None
+
+    fake = server(MIXED, twist=twist)
+    with pytest.raises(Refusal):
+        pulled(fake, library)
+    fake.resources = READY
+    report = pulled(fake, library)
+    assert report.refused == 1
+    assert sum("CodeSystem?start=2" in path for path in fake.searched) == 1
+    assert len(library.entries()) == 9
+
+
+READY = list(MIXED)
+
+
 def test_every_resource_that_is_refused_is_named(server, library):
     wrong = [code_system(number, meta={"tag": [{"code": "SUBSETTED"}]}) for number in range(20, 60)]
     source = source_of("http://x")
@@ -547,11 +622,14 @@ def run(*arguments):
 def test_the_command_tells_what_it_did_and_its_exit_code(server, tmp_path):
     fake = server([*SEVEN, code_system(12, meta={"tag": [{"code": "SUBSETTED"}]})])
     (tmp_path / "headers").write_text("Authorization: Bearer s3cr3t\n")
+    broken = as_text([code_system(13)], []).replace(b"code 0", b"code \0")
+    fake.twist = lambda _, path: Answer(broken) if "ValueSet" in path else None
     done = run("pull", fake.base, "--data-dir", tmp_path / "d", "--json", "--header", f"@{tmp_path}/headers")
     assert done.returncode == 1
+    assert f"{fake.base}/ValueSet?_count=100 entry 1: it cannot be used: a string holds NUL" in done.stderr
     told = json.loads(done.stdout)
     assert len(told["loaded"]) == 7
-    assert told["refused"] == 1
+    assert told["refused"] == 2
     assert "cs12" in done.stderr
     assert "without encryption" in done.stderr
     assert fake.headers[0]["Authorization"] == "Bearer s3cr3t"
