@@ -87,6 +87,12 @@ FINDINGS: Mapping[str, Sentence] = {
     "OWN_USED_BEFORE": Sentence(
         _E, "business-rule", "code-rule", "The code '{0}' of {1} is not valid on {2}: until {3} '{4}' was used for it"
     ),
+    "OWN_UNDATED_SYSTEM": Sentence(
+        _I,
+        "informational",
+        "process-note",
+        "{1} states no dates, so '{0}' is judged by what is here today, and not as of {2}",
+    ),
     "OWN_OTHER_BASIS": Sentence(
         _I,
         "informational",

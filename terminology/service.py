@@ -25,6 +25,9 @@ from terminology.operations.shared import restated
 from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
 from terminology.parameters import Arguments, Given
+from terminology.procedures.judging import Judge
+from terminology.procedures.records import Basis
+from terminology.procedures.validating import Validated, validated
 from terminology.providers.supplemented import supplemented
 from terminology.request import Exchange, Request, client
 from terminology.settings import Settings
@@ -226,6 +229,38 @@ class Terminology:
         """What a code is called elsewhere. ``options``: ``url`` (a map), ``target_system``, ``reverse``, …"""
         outcome: Translation = self._run("ConceptMap", "translate", system=system, sourceCode=code, **options)
         return outcome
+
+    def validate(
+        self,
+        resource: Json,
+        *,
+        value_set: str | None = None,
+        date: str | None = None,
+        profile: str | None = None,
+        bases: Mapping[str, Basis] | None = None,
+        fhir: FhirVersion = "R4",
+    ) -> Validated:
+        """Is a coded resource (Procedure, ServiceRequest, Claim, …) rightly coded. It prints as people read it.
+
+        What was found is an answer; Refusal is raised where the validation cannot be done: for a resource of another
+        type, an unknown profile or value set.
+
+        ``value_set``: a main code must be in it; ``date``: the day that counts, instead of those in the resource;
+        ``bases``: by system url which day decides (``service``, ``admission``, ``discharge``).
+        """
+        judge = self.judge(value_set=value_set, bases=bases, profile=profile, fhir=fhir)
+        return validated(resource, fhir, judge, date)
+
+    def judge(
+        self,
+        *,
+        value_set: str | None = None,
+        bases: Mapping[str, Basis] | None = None,
+        profile: str | None = None,
+        fhir: FhirVersion = "R4",
+    ) -> Judge:
+        """A judge for many records: made once, asked often (``judge.judge(judge.read(resource, "R4"))``)."""
+        return Judge.of(self.state, value_set, bases, profile, fhir)
 
     def _run(self, resource: str, name: str, *, fhir: FhirVersion = "R5", **arguments: Any) -> Any:
         operation = BY_NAME[resource, name]

@@ -68,8 +68,11 @@ def unknown_code(coding: Coding, provider: CodeSystemProvider, scope: Scope) -> 
 
 def _respelled(code: str, provider: CodeSystemProvider) -> Iterator[tuple[str, str]]:
     tight = re.sub(r"\s+", "", code)
-    dotted = f"{tight[:3]}.{tight[3:]}".upper()  # as the ICD classifications write their codes
-    for candidate in dict.fromkeys((tight, tight.upper(), tight.lower(), tight.replace(".", ""), dotted)):
+    bare = tight.replace(".", "").replace("-", "")
+    # as the ICD classifications write their codes, the procedures of ICD-9-CM, and OPS
+    marked = (f"{bare[:3]}.{bare[3:]}".upper(), f"{bare[:2]}.{bare[2:]}", f"{bare[:1]}-{bare[1:4]}.{bare[4:]}")
+    plain = (tight, tight.upper(), tight.lower(), tight.replace(".", ""))
+    for candidate in dict.fromkeys((*plain, *marked)):
         if candidate != code and isinstance(found := provider.find(candidate), Concept):
             yield (
                 found.code,

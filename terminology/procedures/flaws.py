@@ -38,15 +38,18 @@ _BINDINGS: Mapping[str, str] = {
     "ExplanationOfBenefit.outcome": "queued complete error partial",
     "Observation.status": _OBSERVED,
     "Encounter.status": "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
-    "Identifier.use": "usual official temp secondary old",
-    "HumanName.use": "usual official temp nickname anonymous old maiden",
-    "Narrative.status": "generated extensions additional empty",
+    "identifier.use": "usual official temp secondary old",
+    "text.status": "generated extensions additional empty",
+    "comparator": "< <= >= >",
 }
+"""By the path in a resource, by the last two elements anywhere, or by the last one."""
+
 _BINDINGS_R5: Mapping[str, str] = {
     "Encounter.status": (
         "planned in-progress on-hold discharged completed cancelled discontinued entered-in-error unknown"
     ),
     "ExplanationOfBenefit.outcome": "queued complete error partial",
+    "comparator": "< <= >= > ad",
 }
 _CLINICAL = {
     "Condition.clinicalStatus": (
@@ -84,19 +87,20 @@ def flaws(resource: Json, fhir: FhirVersion) -> tuple[Issue, ...]:
     """Every flaw of a resource, in the order of its elements."""
     found: list[Issue] = []
     kind = str(resource.get("resourceType"))
-    for said in (*_bound(resource, kind, fhir), *_concepts(resource, kind, fhir), *_node(resource, kind, 0)):
+    for said in (*_concepts(resource, kind, fhir), *_node(resource, kind, fhir, 0)):
         found.append(said)
         if len(found) >= MOST:
             break
     return tuple(found)
 
 
-def _bound(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
-    for name, value in resource.items():
-        allowed = bound(f"{kind}.{name}", fhir)
+def _bound(node: Json, path: str, fhir: FhirVersion) -> Iterator[Issue]:
+    last = path.rpartition(".")[2].partition("[")[0]
+    for name, value in node.items():
+        allowed = bound(f"{last}.{name}", fhir) or bound(name, fhir)
         if allowed and (not isinstance(value, str) or value not in allowed):
-            path = f"{kind}.{name}"
-            yield issue("OWN_NOT_BOUND", path, _shown(value), ", ".join(sorted(allowed)), at=path)
+            at = f"{path}.{name}"
+            yield issue("OWN_NOT_BOUND", at, _shown(value), ", ".join(sorted(allowed)), at=at)
 
 
 def _concepts(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
@@ -114,35 +118,36 @@ def _concepts(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
 # --- any element -----------------------------------------------------------------------------------------------
 
 
-def _node(node: Json, path: str, depth: int) -> Iterator[Issue]:
+def _node(node: Json, path: str, fhir: FhirVersion, depth: int) -> Iterator[Issue]:
     if depth > DEPTH:
         return
+    yield from _bound(node, path, fhir)
     yield from _period(node, path)
     for name, value in node.items():
         here = f"{path}.{name}"
         if isinstance(value, list):
-            yield from _list(value, here, depth, primitive=name.startswith("_"))
+            yield from _list(value, here, fhir, depth, primitive=name.startswith("_"))
         else:
-            yield from _value(value, here, depth)
+            yield from _value(value, here, fhir, depth)
 
 
-def _list(values: list[Any], path: str, depth: int, *, primitive: bool) -> Iterator[Issue]:
+def _list(values: list[Any], path: str, fhir: FhirVersion, depth: int, *, primitive: bool) -> Iterator[Issue]:
     if not values:
         yield issue("OWN_EMPTY", path, at=path)
     nulls = primitive or any(not isinstance(each, (dict, list)) for each in values if each is not None)
     for place, each in enumerate(values):
         if each is None and nulls:
             continue  # a primitive without a value stands as null beside its extension
-        yield from _value(each, f"{path}[{place}]", depth)
+        yield from _value(each, f"{path}[{place}]", fhir, depth)
 
 
-def _value(value: Any, path: str, depth: int) -> Iterator[Issue]:
+def _value(value: Any, path: str, fhir: FhirVersion, depth: int) -> Iterator[Issue]:
     if value is None:
         yield issue("OWN_NULL", path, at=path)
     elif value in ({}, ""):
         yield issue("OWN_EMPTY", path, at=path)
     elif isinstance(value, dict):
-        yield from _node(value, path, depth + 1)
+        yield from _node(value, path, fhir, depth + 1)
     elif isinstance(value, str):
         name = path.rpartition(".")[2]
         if name.endswith(_DATES) and name not in _NO_DATES and "[" not in name and not _is_date(value):

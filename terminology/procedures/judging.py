@@ -16,9 +16,11 @@ from terminology.issues import Invalid, NotFound, issue
 from terminology.model import Canonical, Coding, FhirVersion, Issue, Json, ValueSet
 from terminology.procedures import profiles, reading, rules
 from terminology.procedures.agreements import Agreements
-from terminology.procedures.coded import Said, asked, labelled
+from terminology.procedures.coded import labelled
+from terminology.procedures.coherence import knowledge
+from terminology.procedures.opinions import Opinion, Opinions
 from terminology.procedures.profiles import Profile
-from terminology.procedures.records import Basis, Days, Element, Finding, JudgedCoding, Judgement, Record, Verdict
+from terminology.procedures.records import Basis, Days, Element, Finding, JudgedCoding, Judgement, Record
 from terminology.procedures.rules import Case, Rule, rule_of
 from terminology.resolution import prepare
 
@@ -32,7 +34,6 @@ BASES: Mapping[str, Basis] = {
 other system the day of service. A record that does not state that day is judged by the day of service."""
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
-_WORSE: Mapping[Verdict, int] = {"right": 0, "unjudged": 1, "wrong": 2}
 Span = tuple[str | None, str | None]
 
 
@@ -53,7 +54,11 @@ class Judge:
     bases: Mapping[str, Basis] = field(default_factory=lambda: dict(BASES))
     profile: Profile | None = None
     agreements: Agreements = field(default_factory=Agreements)
+    opinions: Opinions = field(init=False)
     made_of: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "opinions", Opinions(self.scope))
 
     @classmethod
     def of(
@@ -62,14 +67,16 @@ class Judge:
         value_set: str | None = None,
         bases: Mapping[str, Basis] | None = None,
         profile: str | None = None,
+        fhir: FhirVersion = "R4",
     ) -> Judge:
         """A judge over the content of a service (``State``) or of a Scope.
 
         ``value_set``: url|version that a main code must be in; ``bases``: which day decides, by system url, over the
-        defaults; ``profile``: a canonical. Raises NotFound and NotSupported for what is not known here.
+        defaults; ``profile``: a canonical; ``fhir``: whose content of a service it is. Raises NotFound and
+        NotSupported for what is not known here.
         """
-        scope = source if isinstance(source, Scope) else source.open_scope()
-        made_of = (source, value_set, dict(bases or {}), profile)
+        scope = source if isinstance(source, Scope) else source.open_scope(fhir)
+        made_of = (source, value_set, dict(bases or {}), profile, fhir)
         wanted = _value_set(value_set, scope) if value_set else None
         asking = prepare(wanted, scope) if wanted else scope
         bound = profiles.named(profile) if profile else None
@@ -124,7 +131,7 @@ class Judge:
         codings: list[JudgedCoding] = []
         findings: list[Finding] = []
         for path, coding in _placed(element):
-            judged, found = self._coding(coding, path, element, record, date)
+            judged, found = self._coding(coding, path, element, date)
             codings.append(judged)
             findings += found
         case = Case(
@@ -143,44 +150,23 @@ class Judge:
     # --- one coding on its day ---------------------------------------------------------------------------------
 
     def _coding(
-        self, coding: Coding, path: str, element: Element, record: Record, date: str | None
+        self, coding: Coding, path: str, element: Element, date: str | None
     ) -> tuple[JudgedCoding, list[Finding]]:
         basis = self.bases.get(coding.system or "", "service")
         first, last = _full(date, None) if date else _full(*_span(element.days, basis))
-        judged, found, said = self._on(coding, path, element, record, first, None)
+        held = self.opinions.of(coding, first)
+        found = list(held.found)
+        verdict = held.verdict
         if first and last and last != first:
-            ended, more, said = self._on(coding, path, element, record, last, (first, last))
-            if ended.verdict == judged.verdict and not _inside(said, first, last):
-                judged, found = ended, more
-            else:
-                across = issue("OWN_PERIOD_ACROSS", coding.code, coding.system, first, last, at=f"{path}.code")
-                judged, found = replace(ended, verdict="unjudged"), [_finding(across, coding)]
+            ended = self.opinions.of(coding, last)
+            if ended.verdict != held.verdict or _between(ended, first, last) or _meant_else(coding, first, last):
+                across = issue("OWN_PERIOD_ACROSS", coding.code, coding.system, first, last, at="code")
+                verdict, found = "unjudged", [(rule_of(across.message_id, across.severity), across)]
         if basis != "service" and first and not date and all(each.basis != basis for each in element.days):
-            found = [*found, _finding(issue("OWN_OTHER_BASIS", coding.system, basis, at=path), coding)]
-        return judged, found
-
-    def _on(
-        self, coding: Coding, path: str, element: Element, record: Record, on: str | None, span: tuple[str, str] | None
-    ) -> tuple[JudgedCoding, list[Finding], Said]:
-        said = asked(coding, self.scope, on)
-        case = Case(self.scope, record, element, path, said, on, span)
-        found = [(rule_of(each.message_id, each.severity), each) for each in said.issues]
-        for rule in rules.of("coding"):
-            names = {known.name for known, _ in found}
-            if rule.instead_of and not names.intersection(rule.instead_of):
-                continue
-            own = [(rule, each) for each in _raised(rule, case)]
-            if own and rule.instead_of:
-                found = [pair for pair in found if pair[0].name not in rule.instead_of]
-            found += own
-        verdicts: list[Verdict] = [rule.verdict for rule, _ in found if rule.name != "other"]
-        verdicts += ["wrong" for rule, each in found if rule.name == "other" and each.severity == "error"]
-        verdict: Verdict = max(verdicts, key=_WORSE.__getitem__, default="right")
-        if said.missed and verdict == "right":
-            verdict = "wrong"
-        used = said.provider.info.canonical if said.provider else None
-        judged = JudgedCoding(path, coding, verdict, used, said.display)
-        return judged, [self._labelled(_placing(rule, each, path, coding), on) for rule, each in found], said
+            other = issue("OWN_OTHER_BASIS", coding.system, basis, at="")
+            found.append((rule_of(other.message_id, other.severity), other))
+        judged = JudgedCoding(path, coding, verdict, held.used, held.display)
+        return judged, [_placing(rule, each, path, coding) for rule, each in found]
 
     def _labelled(self, found: Finding, on: str | None) -> Finding:
         """The finding with our label on the coding that it suggests, as that stood on the day."""
@@ -202,30 +188,21 @@ def _value_set(named: str, scope: Scope) -> ValueSet:
 # --- findings --------------------------------------------------------------------------------------------------
 
 
-def _raised(rule: Rule, case: Case) -> Iterable[Issue]:
-    return rule.find(case) if rule.find and rule.holds(case.on) else ()
-
-
 def _found(rule: Rule, case: Case) -> Iterator[Finding]:
-    for said in _raised(rule, case):
-        yield Finding(rule.name, _weighed(rule, said))
+    for said in rules.raised(rule, case):
+        yield Finding(rule.name, rules.weighed(rule, said))
 
 
 def _finding(said: Issue, coding: Coding | None = None) -> Finding:
     """A finding of the reading or of the judge itself, under the rule that its message belongs to."""
     rule = rule_of(said.message_id, said.severity)
-    return Finding(rule.name, _weighed(rule, said), coding)
+    return Finding(rule.name, rules.weighed(rule, said), coding)
 
 
 def _placing(rule: Rule, said: Issue, path: str, coding: Coding) -> Finding:
-    place = said.expression
-    if place is not None and not place.startswith(path):
-        place = ".".join(part for part in (path, place) if part)
-    return Finding(rule.name, _weighed(rule, said).at(place), coding)
-
-
-def _weighed(rule: Rule, said: Issue) -> Issue:
-    return said if rule.severity in (None, said.severity) else replace(said, severity=str(rule.severity))
+    """A finding about a coding, whose expression is relative to it."""
+    place = path if said.expression is None else ".".join(part for part in (path, said.expression) if part)
+    return Finding(rule.name, said.at(place), coding)
 
 
 def _ordered(findings: Iterable[Finding]) -> list[Finding]:
@@ -263,11 +240,16 @@ def _full(first: str | None, last: str | None) -> Span:
     return (dates.first_day(first) if first else None, dates.last_day(end) if end else None)
 
 
-def _inside(said: Said, first: str, last: str) -> bool:
-    """True where the validity of the code lies between two days on which it is not valid."""
-    start = said.concept.valid_from if said.concept else None
-    return bool(start) and first < dates.first_day(start or "") <= last and _refused(said)
+def _between(ended: Opinion, first: str, last: str) -> bool:
+    """True where a code is valid on some days of a period, and neither on its first nor on its last."""
+    start = ended.valid_from
+    out = any(rule.name == "not-valid-on-date" for rule, _ in ended.found)
+    return bool(out and start and first < dates.first_day(start) <= last)
 
 
-def _refused(said: Said) -> bool:
-    return any(each.message_id == "OWN_NOT_VALID_ON_DATE" for each in said.issues)
+def _meant_else(coding: Coding, first: str, last: str) -> bool:
+    """True where the code stood for something else during a part of the period."""
+    return any(
+        (system, was.code) == (coding.system, coding.code) and first <= was.until < last
+        for (system, _), was in knowledge().predecessors.items()
+    )

@@ -26,6 +26,7 @@ from terminology.procedures.coded import Said, holds
 from terminology.procedures.coherence import Pair, knowledge
 from terminology.procedures.profiles import Profile
 from terminology.procedures.records import Element, Record, Verdict
+from terminology.releases import dated
 
 Severity = Literal["error", "warning", "information"]
 About = Literal["coding", "element", "record", "shape"]
@@ -33,15 +34,14 @@ About = Literal["coding", "element", "record", "shape"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a rule looks at. ``on`` is the day that counts, ``span`` the first and last day where they differ."""
+    """What a rule looks at. ``on`` is the day that counts."""
 
     scope: Scope
-    record: Record
+    record: Record = Record("")
     element: Element | None = None
     path: str = ""
     said: Said | None = None
     on: str | None = None
-    span: tuple[str, str] | None = None
     value_set: ValueSet | None = None
     profile: Profile | None = None
     agreements: Agreements = field(default_factory=Agreements)
@@ -65,7 +65,9 @@ class Rule:
     until: str | None = None
 
     def holds(self, on: str | None) -> bool:
-        return not on or dates.standing(on, self.since, self.until) != "out"
+        if not on or not (self.since or self.until):
+            return True
+        return dates.standing(on, self.since, self.until) != "out"
 
 
 # --- a coding --------------------------------------------------------------------------------------------------
@@ -126,6 +128,19 @@ def malformed(case: Case) -> Iterator[Issue]:
         yield issue("OWN_CODE_FORM", code, system, own.example, at="code")
 
 
+def undated_system(case: Case) -> Iterator[Issue]:
+    """A code of a whole system of which no release states a date: that of FHIR's own codes, say. Not of the systems
+    with a form here: these have releases, so that an undated one says nothing of other years."""
+    system, code = _parts(case)
+    said = case.said
+    if said is None or said.concept is None or said.provider is None or system in forms():
+        return
+    if said.provider.info.content == "complete" and not any(
+        dated(each.info) for each in case.scope.catalog.editions(system)
+    ):
+        yield issue("OWN_UNDATED_SYSTEM", code, system, case.on, at="code")
+
+
 def used_before(case: Case) -> Iterator[Issue]:
     """Before its first day another code was used for the same."""
     system, code = _parts(case)
@@ -133,14 +148,6 @@ def used_before(case: Case) -> Iterator[Issue]:
     if known and case.on and dates.standing(case.on, known.since, known.until) == "in":
         was, until = known.code, known.until
         yield issue("OWN_USED_BEFORE", code, system, case.on, until, was, at="code", suggestion=Coding(system, was))
-
-
-def across(case: Case) -> Iterator[Issue]:
-    """A code that stood for something else during a part of the period."""
-    system, code = _parts(case)
-    for (known, _), was in knowledge().predecessors.items():
-        if case.span and (known, was.code) == (system, code) and case.span[0] <= was.until < case.span[1]:
-            yield issue("OWN_PERIOD_ACROSS", code, system, *case.span, at="code")
 
 
 # --- an element ------------------------------------------------------------------------------------------------
@@ -318,10 +325,10 @@ RULES: tuple[Rule, ...] = (
         "coding",
         "warning",
         "unjudged",
-        across,
         said_by=("OWN_NOT_VALID_ON_DATE/warning", "OWN_PERIOD_ACROSS", "OWN_DATE_ACROSS_RELEASES"),
     ),
     Rule("not-known-on-date", "coding", "warning", "unjudged", said_by=("OWN_CANNOT_JUDGE_ON_DATE",)),
+    Rule("undated-system", "coding", "information", "right", undated_system, instead_of=("not-known-on-date",)),
     Rule(
         "version-not-in-force",
         "coding",
@@ -379,6 +386,16 @@ def rule_of(message_id: str, severity: str) -> Rule:
         if any(each.endswith("*") and message_id.startswith(each[:-1]) for each in rule.said_by):
             return rule
     return BY_NAME["other"]
+
+
+def raised(rule: Rule, case: Case) -> Iterable[Issue]:
+    """What a rule finds in a case, where it holds on the day."""
+    return rule.find(case) if rule.find and rule.holds(case.on) else ()
+
+
+def weighed(rule: Rule, said: Issue) -> Issue:
+    """An issue with the severity of its rule."""
+    return said if rule.severity in (None, said.severity) else replace(said, severity=str(rule.severity))
 
 
 def of(about: About) -> Sequence[Rule]:

@@ -1,0 +1,140 @@
+"""What is held of a coding on a day: the engine's answer under the names of the rules, remembered.
+
+How a code stands changes only on certain days: where a release or the validity of the code begins or ends. Between two
+of these an answer holds for every day, so a hundred million rows of some thousand codes are asked some thousand times.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from terminology import dates
+from terminology.catalog import Scope
+from terminology.model import Canonical, Coding, Concept, Issue
+from terminology.procedures import rules
+from terminology.procedures.coded import asked, labelled
+from terminology.procedures.coherence import knowledge
+from terminology.procedures.records import Verdict
+from terminology.procedures.rules import Case, Rule, rule_of
+
+MOST = 200_000
+"""So many answers are remembered at most, of about 1 KB each."""
+
+_WORSE: Mapping[Verdict, int] = {"right": 0, "unjudged": 1, "wrong": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """The verdict on a coding on a day. ``found`` are the rules with their issues, whose expressions are relative to
+    the coding; ``valid_from`` is the first day of the code, where one is stated."""
+
+    verdict: Verdict
+    found: tuple[tuple[Rule, Issue], ...] = ()
+    used: Canonical | None = None
+    display: str | None = None
+    valid_from: str | None = None
+    day: str | None = None
+
+    def on(self, day: str | None) -> Opinion:
+        """The same said of another day, on which it holds too."""
+        if day == self.day or not self.found:
+            return self
+        said = tuple((rule, _redated(each, self.day, day)) for rule, each in self.found)
+        return replace(self, found=said, day=day)
+
+
+def _redated(said: Issue, old: str | None, new: str | None) -> Issue:
+    return replace(said, arguments=tuple(str(new) if each == old else each for each in said.arguments))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinions:
+    """The opinions of one scope. Threads may share them: what is lost in a race is asked again."""
+
+    scope: Scope
+    _known: dict[tuple[Coding, int | None], Opinion] = field(default_factory=dict)
+    _turns: dict[Coding, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, coding: Coding, on: str | None) -> Opinion:
+        """What is held of a coding on a full day; without one, in the latest release."""
+        turn = bisect_right(self._days(coding), on) if on else None
+        known = self._known.get((coding, turn))
+        if known is not None:
+            return known.on(on)
+        made = self._made(coding, on)
+        if not on or _movable(made, on):
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[coding, turn] = made
+        return made
+
+    def _days(self, coding: Coding) -> tuple[str, ...]:
+        """The days on which the standing of a code may change, in order."""
+        asked_of = replace(coding, display=None)
+        turns = self._turns.get(asked_of)
+        if turns is None:
+            if len(self._turns) >= MOST:
+                self._turns.clear()
+            turns = self._turns[asked_of] = tuple(sorted(set(_turns(asked_of, self.scope))))
+        return turns
+
+    def _made(self, coding: Coding, on: str | None) -> Opinion:
+        said = asked(coding, self.scope, on)
+        case = Case(self.scope, said=said, on=on)
+        found = [(rule_of(each.message_id, each.severity), each) for each in said.issues]
+        for rule in rules.of("coding"):
+            if rule.instead_of and not {known.name for known, _ in found}.intersection(rule.instead_of):
+                continue
+            own = [(rule, each) for each in rules.raised(rule, case)]
+            if own and rule.instead_of:
+                found = [pair for pair in found if pair[0].name not in rule.instead_of]
+            found += own
+        verdict = _verdict(found)
+        if said.missed and verdict == "right":
+            verdict = "wrong"
+        scope = replace(self.scope, on=on) if on else self.scope
+        return Opinion(
+            verdict,
+            tuple((rule, _labelled(rules.weighed(rule, each), scope)) for rule, each in found),
+            said.provider.info.canonical if said.provider else None,
+            said.display,
+            said.concept.valid_from if said.concept else None,
+            on,
+        )
+
+
+def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:
+    verdicts: list[Verdict] = [rule.verdict for rule, _ in found if rule.name != "other"]
+    verdicts += ["wrong" for rule, each in found if rule.name == "other" and each.severity == "error"]
+    return max(verdicts, key=_WORSE.__getitem__, default="right")
+
+
+def _movable(made: Opinion, on: str) -> bool:
+    """Whether the day can be told apart from every other argument of the sentences."""
+    return all(each.arguments.count(on) < 2 for _, each in made.found)
+
+
+def _labelled(said: Issue, scope: Scope) -> Issue:
+    return replace(said, suggestion=labelled(said.suggestion, scope)) if said.suggestion else said
+
+
+def _turns(coding: Coding, scope: Scope) -> Iterator[str]:
+    for provider in scope.catalog.editions(coding.system or ""):
+        yield from _bounds(provider.info.effective_from, provider.info.effective_to)
+        found = scope.supplemented(provider).find(coding.code or "") if provider.info.answers else None
+        if isinstance(found, Concept):
+            yield from _bounds(found.valid_from, found.valid_to)
+    for (system, code), was in knowledge().predecessors.items():
+        if system == coding.system and coding.code in (code, was.code):
+            yield from _bounds(was.since, was.until)
+    for rule in rules.of("coding"):
+        yield from _bounds(rule.since, rule.until)
+
+
+def _bounds(start: str | None, end: str | None) -> Iterator[str]:
+    if start:
+        yield dates.first_day(start)
+    if end:
+        yield dates.day_after(dates.last_day(end))
