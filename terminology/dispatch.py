@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import signals
 from werkzeug.urls import iri_to_uri
@@ -75,7 +75,10 @@ class _WsgiBody:
         return most
 
     def read(self, limit: int) -> bytes:
-        return get_input_stream(self._environ, max_content_length=limit).read()
+        return self.stream(limit).read()
+
+    def stream(self, limit: int) -> IO[bytes]:
+        return get_input_stream(self._environ, max_content_length=limit)
 
 
 def _sent(made: Reply, method: str, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -48,16 +48,18 @@ Environ = dict[str, Any]
 
 DRAINED = 4
 """A body that is larger than this many times the limit is not read to its end."""
+PIECE = 65_536
 VERSIONS: Mapping[str, FhirVersion] = {"r4": "R4", "r5": "R5"}
 DEFAULT: FhirVersion = "R4"
 """The version that the prefix itself speaks."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_WSGI = {
+_WSGI = {"content-type": "CONTENT_TYPE"} | {
     name: f"HTTP_{name.upper().replace('-', '_')}"
     for name in (
         "accept",
         "accept-language",
+        "content-encoding",
         "if-match",
         "if-none-exist",
         "if-none-match",
@@ -81,6 +83,10 @@ class Body(Protocol):
 
     def read(self, limit: int) -> bytes:
         """All of it; raises RequestEntityTooLarge, or gives ``limit`` bytes, where it is longer."""
+        ...
+
+    def stream(self, limit: int) -> IO[bytes]:
+        """The same, to be read in pieces."""
         ...
 
 
@@ -142,6 +148,7 @@ class Door:
                 body=incoming.resource,
                 form=incoming.form,
                 patch=incoming.patch,
+                pieces=incoming.pieces,
                 request_id=incoming.identity,
                 local=is_local(environ),
             )
@@ -247,6 +254,32 @@ class _Incoming:
         except UnicodeDecodeError:
             raise Invalid(issue("OWN_MALFORMED_BODY", "a form must be percent-encoded")) from None
 
+    def pieces(self, limit: int, setting: str) -> Iterator[bytes]:
+        """The body as it comes; raises as ``_data`` does, when it has come that far."""
+        if self._bodiless():
+            return
+        limit, setting = self._lower(limit, setting)
+        taken = 0
+        try:
+            stream = self.body.stream(limit + 1)
+            while taken <= limit and (piece := stream.read(PIECE)):
+                taken += len(piece)
+                if taken <= limit:
+                    yield piece
+            large = taken > limit
+        except RequestEntityTooLarge:
+            large = True
+        except (ClientDisconnected, HTTPException, OSError):
+            raise Invalid(issue("OWN_MALFORMED_BODY", "it ended before its announced length")) from None
+        if large:
+            self._drain(taken, DRAINED * limit)
+            raise TooLarge(issue("OWN_BODY_TOO_LARGE", limit, setting))
+
+    def _lower(self, limit: int, setting: str) -> tuple[int, str]:
+        """The limit or, where that is lower, the app's own."""
+        own = self.body.most
+        return (limit, setting) if own is None or own >= limit else (own, "MAX_CONTENT_LENGTH of the app")
+
     def _bodiless(self) -> bool:
         """True where the request says that nothing follows; HTTP/2 and chunks give no length, and may have a body."""
         length = get_content_length(self.environ)
@@ -254,9 +287,7 @@ class _Incoming:
 
     def _data(self, limit: int, setting: str) -> bytes:
         """The body; raises TooLarge: on Content-Length alone where there is one, else as the limit is passed."""
-        own = self.body.most
-        if own is not None and own < limit:
-            limit, setting = own, "MAX_CONTENT_LENGTH of the app"
+        limit, setting = self._lower(limit, setting)
         # Werkzeug ends a body without Content-Length silently at the maximum, so one byte more tells it is too large.
         try:
             data = self.body.read(limit + 1)
@@ -319,6 +350,8 @@ def _validated(made: Reply, answer: Answer, environ: Environ) -> Reply:
 
     ``no-cache`` lets it be kept by who asks again before giving it (RFC 9111 section 5.2.2.4): content may change.
     """
+    if "Cache-Control" in made.headers:
+        return made  # what may speak of patients says no-store itself
     known = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
     headers = {**made.headers, "Cache-Control": "private, no-cache" if known else "no-cache"}
     if made.status != HTTPStatus.OK:

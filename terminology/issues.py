@@ -27,7 +27,7 @@ from pathlib import Path
 from terminology.findings import FINDINGS
 from terminology.inputs import INPUTS
 from terminology.model import Coding, Issue
-from terminology.sentences import CHANGING, GRAMMARS, LOADING, ON_A_DAY, Sentence
+from terminology.sentences import CHANGING, GRAMMARS, JOBS, LOADING, ON_A_DAY, Sentence
 from terminology.transfers import TRANSFERS
 
 _E, _W, _I = "error", "warning", "information"
@@ -494,6 +494,7 @@ SENTENCES: Mapping[str, Sentence] = {
     **CHANGING,
     **FINDINGS,
     **INPUTS,
+    **JOBS,
 }
 """Message id → severity, issue code, tx-issue-type, English sentence with positional arguments."""
 

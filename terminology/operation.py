@@ -39,7 +39,8 @@ class Operation:
     outcome into the R5 form of the answer, a dict; the wire converts it for R4. ``effect`` is ``writes`` where state is
     kept; ``scope`` names the resource types that a token must be allowed to read; ``cost`` is the class for limits.
     ``setting`` names the one that switches the operation off. ``extends``: it takes more than HL7's definition says, so
-    statements name ours.
+    statements name ours. One that is answered ``later`` is a job (``rest.jobs``): its ``run`` says whether its records
+    could be judged, and it has no ``respond`` of its own.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Operation:
     contradictions: tuple[tuple[str, ...], ...] = field(default=())
     setting: str | None = None
     extends: bool = False
+    later: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """The input of that name or alias."""

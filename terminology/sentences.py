@@ -194,3 +194,54 @@ CHANGING: Mapping[str, Sentence] = {
     ),
     "OWN_TRANSACTION_TWICE": _invalid("{0} is changed by several entries of the transaction. Change it once"),
 }
+
+JOBS: Mapping[str, Sentence] = {
+    "OWN_BULK_OFF": Sentence(
+        "error",
+        "not-supported",
+        None,
+        "This server judges no records in bulk: the setting {0} is off. Ask its operator",
+    ),
+    "OWN_BULK_NO_STORE": Sentence(
+        "error",
+        "not-supported",
+        None,
+        "Nothing would keep a job: this server has no store. Its operator states the setting {0}",
+    ),
+    "OWN_BULK_PREFER": Sentence(
+        "error", "required", None, "$validate-bulk is answered later only. Send the header Prefer: respond-async"
+    ),
+    "OWN_BULK_JOBS": Sentence(
+        "error",
+        "too-costly",
+        None,
+        "There are {0} jobs of this client already. Delete those that are not needed, or raise the setting {1}",
+    ),
+    "OWN_BULK_EMPTY": _invalid("The body holds no record. Send NDJSON, a Bundle, or Parameters with resource"),
+    "OWN_BULK_LONG_LINE": Sentence(
+        "error", "too-long", None, "A line of the body is longer than {0} bytes. Shorten it, or raise the setting {1}"
+    ),
+    "OWN_BULK_NESTED": Sentence(
+        "error", "not-supported", None, "$validate-bulk cannot be part of a batch. Send it by itself"
+    ),
+    "OWN_BULK_ACCEPTED": Sentence(
+        "information", "informational", None, "{0} records were taken. Ask how far the job is at {1}"
+    ),
+    "OWN_BULK_UNKNOWN": Sentence(
+        "error",
+        "not-found",
+        None,
+        "There is no job '{0}' here: it was deleted, or it expired ({1} s, the setting {2}), or it never was",
+    ),
+    "OWN_BULK_CANCELLED": Sentence(
+        "information", "informational", None, "The job is cancelled; its records and results were removed"
+    ),
+    "OWN_BULK_FAILED": Sentence(
+        "error", "exception", None, "The job was given up: {0}. Its records were removed; send them again"
+    ),
+    "OWN_BULK_LINE": Sentence("error", "structure", None, "The line {0} cannot be read: {1}"),
+    "OWN_BULK_RECORD": Sentence(
+        "fatal", "exception", None, "The record in line {0} could not be judged. Report the job {1} to the operator"
+    ),
+}
+"""Records that are judged later."""

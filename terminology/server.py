@@ -9,7 +9,7 @@ is needed, or touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter, Rule
@@ -117,3 +117,7 @@ class _FlaskBody:
     def read(self, limit: int) -> bytes:
         request.max_content_length = limit
         return request.get_data(cache=False)
+
+    def stream(self, limit: int) -> IO[bytes]:
+        request.max_content_length = limit
+        return request.stream

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from terminology import parameters
+from terminology import jobs, parameters
 from terminology.catalog import Catalog, Limits, Scope
 from terminology.discovery import Loaded, published
 from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
+from terminology.jobs import Bulk
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Json
 from terminology.operation import Operation
@@ -24,6 +25,7 @@ from terminology.operations.lookup import Lookup
 from terminology.operations.shared import restated
 from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
+from terminology.operations.validate_bulk import VALIDATE_BULK, Prepared
 from terminology.parameters import Arguments, Given
 from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
@@ -32,11 +34,14 @@ from terminology.providers.supplemented import supplemented
 from terminology.request import Exchange, Request, client
 from terminology.settings import Settings
 from terminology.storage import Bounds, Storage
+from terminology.storage.records import Job
 from terminology.stored import Stored
 from terminology.validation import Validation
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from terminology.jobs.runner import JudgeLine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +72,7 @@ class State:
         self.storage = Storage(settings.state_path, bounds)
         self._guests = Guests(settings, self.storage)
         self._generation = Generation()
+        self.bulk = Bulk(settings, self.stored, self._judging)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process the content is loaded again, from the same settings."""
@@ -131,6 +137,12 @@ class State:
             limits=self._limits(None),
             decorate=supplemented,
         )
+
+    def _judging(self, job: Job) -> JudgeLine:
+        """The judge of the records of a job; raises Refusal where what it names is not here any more."""
+        exchange = Exchange(job.fhir, "system", accept_language=job.language)
+        prepared: Prepared = VALIDATE_BULK.run(self.request(VALIDATE_BULK, jobs.given(job), exchange))
+        return prepared.outcome
 
     def _limits(self, threshold: int | None) -> Limits:
         held = self.settings

@@ -53,6 +53,7 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     check_content(settings)
     check_writes(settings)
     place = check_address(settings.host.strip("[]"), settings.port)
+    check_bulk(settings)
     check_store(settings)
     hand_down(found, os.environ)
     import_module("terminology.server")  # once, for all workers: they are forked
@@ -75,6 +76,8 @@ def worker() -> Any:
     for service in app.extensions["terminology"].values():
         for fhir in FHIR_VERSIONS:
             service.catalog(fhir).editions("")  # its index too
+        if service.settings.bulk:
+            service.bulk.run()
     return app.wsgi_app
 
 
@@ -163,10 +166,16 @@ def check_writes(settings: Settings) -> None:
         raise CannotServeError("allow_writes: nothing would keep what is written. Name a store or a data_dir")
 
 
+def check_bulk(settings: Settings) -> None:
+    """Refuses to take jobs that nothing would keep."""
+    if settings.bulk and not Stored(settings).configured:
+        raise CannotServeError("bulk: nothing would keep the jobs of clients. Name a store or a data_dir")
+
+
 def check_store(settings: Settings) -> None:
-    """Brings the store up to date before a worker opens it, where clients may write or it was named."""
+    """Brings the store up to date before a worker opens it, where clients may write, or send jobs, or it was named."""
     stored = Stored(settings)
-    if stored.configured and (settings.allow_writes or settings.store):
+    if stored.configured and (settings.allow_writes or settings.bulk or settings.store):
         try:
             stored.opened().close()
         except StoreError as wrong:

@@ -191,6 +191,19 @@ class Settings:
     cache_idle: int = _row(3600, "Limits", "Seconds until an unused cache of request resources ends.", minimum=1)
     closure_tables: int = _row(100, "Limits", "Most closure tables ($closure) of one client.", minimum=0)
     closure_limit: int = _row(10_000, "Limits", "Most concepts of a closure table.", minimum=1)
+    bulk: bool = _row(
+        False,
+        "Bulk",
+        "Let clients send many coded records to be judged ($validate-bulk). They are patients' data, which the store "
+        "holds until they are judged.",
+    )
+    bulk_records: int = _row(100_000, "Bulk", "Most records of one job.", minimum=1)
+    bulk_bytes: int = _row(67_108_864, "Bulk", "Most bytes of the records of one job, uncompressed.", minimum=1024)
+    bulk_jobs: int = _row(20, "Bulk", "Most jobs of one client, finished ones that it has not deleted too.", minimum=1)
+    bulk_kept: int = _row(86_400, "Bulk", "Seconds until the results of a job are removed.", minimum=1)
+    bulk_lease: int = _row(
+        30, "Bulk", "Seconds without a sign of life after which another worker goes on with a job.", minimum=1
+    )
     shadow_check: bool = _row(
         False,
         "Checks",

@@ -46,6 +46,7 @@ LAYERS = (
     ("procedures",),
     ("operations",),
     ("definitions", "capabilities"),
+    ("jobs",),
     ("rest",),
     (
         "access",
@@ -85,6 +86,7 @@ MAY_IMPORT_SIDE = {
         "discovery",
         "stored",
         "rest",
+        "jobs",
         "request",
         "layers",
         "guests",
@@ -99,7 +101,7 @@ MAY_IMPORT_SIDE = {
     "importing": {"discovery", "backup", "cli"},
     "backup": {"cli"},
     "discovery": {"service", "server", "bulk", "cli", ""},
-    "stored": {"rest", "service", "serving"},
+    "stored": {"rest", "jobs", "service", "serving"},
 }
 
 # A library is imported in its rooms only.

@@ -85,6 +85,8 @@ def _sources(entries: tuple[Entry, ...], folder: Path, places: Places) -> Iterat
             copies.copy(live, folder / name)
             if name == STATE:
                 copies.without_caches(folder / name)
+            else:
+                copies.without_jobs(folder / name)
             yield name, folder / name
     for name in dict.fromkeys(entry.file for entry in entries):
         yield f"library/{name}", folder / name

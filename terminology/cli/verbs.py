@@ -113,9 +113,13 @@ STATED = (
 
 @cache
 def verbs() -> Mapping[str, Verb]:
-    """All verbs by name: the stated ones, then one for each further operation."""
+    """All verbs by name: the stated ones, then one for each further operation that is answered at once."""
     stated = {way.operation for verb in STATED for way in verb.ways}
-    further = [key for key in BY_NAME if key not in stated and key[1] not in ELSEWHERE]
+    further = [
+        key
+        for key, operation in BY_NAME.items()
+        if key not in stated and key[1] not in ELSEWHERE and not operation.later
+    ]
     names_used = Counter([verb.name for verb in STATED] + [name for _, name in further])
     found = {verb.name: verb for verb in STATED}
     for resource, name in further:

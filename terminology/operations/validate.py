@@ -18,6 +18,20 @@ from terminology.procedures.records import Basis
 from terminology.procedures.validating import Validated, validated
 from terminology.request import Request
 
+JUDGING = (
+    Parameter("profile", "uri", "A profile whose bound codes are checked; one that is not known is refused."),
+    Parameter("valueSet", "canonical", "A value set that the main code must be in (ours).", versions=()),
+    Parameter("date", "dateTime", "The day that counts, instead of those in the resource (ours).", versions=()),
+    Parameter(
+        "dateBasis",
+        "string",
+        "Which day decides for a code system: url|service, url|admission or url|discharge (ours).",
+        repeats=True,
+        versions=(),
+    ),
+)
+"""What a judge may be told, about one resource and about many."""
+
 MODES = ("create",)
 """Of update and delete the answer would hang on what a server stores; profile is about a resource that is stored."""
 
@@ -34,9 +48,14 @@ def run(request: Request) -> Validated:
     sent = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
     if sent != kind:
         raise Invalid(issue("OWN_WRONG_RESOURCE", kind, sent, at="resource"))
+    return validated(resource, request.scope.fhir, judge(request), arguments.get("date"))
+
+
+def judge(request: Request) -> Judge:
+    """The judge that the parameters ask for; raises Invalid, NotFound and NotSupported."""
+    arguments = request.arguments
     scope = replace(request.scope, on=None, languages=request.scope.reader)
-    judge = Judge.of(scope, arguments.get("valueSet"), _bases(arguments.all("dateBasis")), arguments.get("profile"))
-    return validated(resource, scope.fhir, judge, arguments.get("date"))
+    return Judge.of(scope, arguments.get("valueSet"), _bases(arguments.all("dateBasis")), arguments.get("profile"))
 
 
 def _bases(stated: tuple[str, ...]) -> dict[str, Basis]:
@@ -67,16 +86,7 @@ def _operation(kind: str) -> Operation:
         inputs=(
             Parameter("resource", "resource", f"The {kind}; it may also be the body itself.", minimum=1),
             Parameter("mode", "code", "Only create is understood; update, delete and profile are refused."),
-            Parameter("profile", "uri", "A profile whose bound codes are checked; one that is not known is refused."),
-            Parameter("valueSet", "canonical", "A value set that the main code must be in (ours).", versions=()),
-            Parameter("date", "dateTime", "The day that counts, instead of those in the resource (ours).", versions=()),
-            Parameter(
-                "dateBasis",
-                "string",
-                "Which day decides for a code system: url|service, url|admission or url|discharge (ours).",
-                repeats=True,
-                versions=(),
-            ),
+            *JUDGING,
             Parameter(
                 "usageContext",
                 "UsageContext",

@@ -27,7 +27,7 @@ from terminology.model import FhirVersion, Issue, Json
 from terminology.operation import Level, Operation
 from terminology.parameters import Given, from_parameters, from_query
 from terminology.request import Exchange
-from terminology.rest import bundles, changes, search, search_parameters
+from terminology.rest import bundles, changes, jobs, search, search_parameters
 from terminology.rest.exchange import Answer, Asked, Pairs, Service, WrongMethod, threshold
 from terminology.rest.interactions import Interactions
 from terminology.rest.negotiation import FHIR_JSON, Medium, accepted, short
@@ -61,6 +61,7 @@ class Endpoint:
         self.index = Index(service, fhir)
         self.interactions = Interactions(service, fhir, self._matching, self._found)
         self.transactions = Transactions(self.interactions, self.answer, self._understood, self._held)
+        self.jobs = jobs.Jobs(service, fhir)
         self.routes = self._routes()
         self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
@@ -79,8 +80,13 @@ class Endpoint:
         if self.interactions.kept:
             for kind in changes.KINDS:
                 self._keep(routes, kind)
+        routes[jobs.START] = {"POST": self.jobs.start}
+        routes[f"{jobs.STATUS}/{_ID}"] = {"GET": self.jobs.status, "DELETE": self.jobs.cancel}
+        routes[f"{jobs.RESULT}/{_ID}"] = {"GET": self.jobs.result}
         for operation in self.operations:
             for level in operation.levels[self.fhir]:
+                if operation.later:
+                    continue
                 handler = partial(self._operate, operation, level)
                 methods = ("POST",) if operation.effect == "writes" else ("GET", "POST")
                 routes[_address(operation, level)] = dict.fromkeys(methods, handler)
@@ -139,6 +145,8 @@ class Endpoint:
         except Exception:
             log.exception("request %s could not be answered", asked.request_id)
             found = self.failed(asked.request_id)
+        if asked.path.startswith(jobs.START):
+            found = replace(found, headers={**(found.headers or {}), **jobs.NO_STORE})
         return replace(found, medium=medium, pretty="_pretty=true" in asked.query_string)
 
     def _medium(self, asked: Asked) -> tuple[Medium, Refusal | None]:
@@ -151,7 +159,7 @@ class Endpoint:
     def _handled(self, asked: Asked, trouble: Refusal | None) -> Answer:
         """An address that means nothing is refused before a media type that does not fit."""
         handler, identity = self._find(asked)
-        if trouble is not None:
+        if trouble is not None and not asked.path.startswith(f"{jobs.RESULT}/"):  # files of NDJSON
             raise trouble
         return handler(asked, identity)
 

@@ -6,7 +6,7 @@ A batch entry becomes the same ``Asked`` as a request from outside, so nothing b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol
@@ -15,10 +15,11 @@ from uuid import uuid4
 
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, NotAllowed, Refusal, issue
+from terminology.jobs import Bulk
 from terminology.model import FhirVersion, Json
 from terminology.operation import Operation
 from terminology.parameters import Given
-from terminology.request import Exchange
+from terminology.request import Exchange, Request
 from terminology.rest.negotiation import FHIR_JSON, Form, Medium
 from terminology.settings import Settings
 from terminology.stored import Stored
@@ -49,11 +50,16 @@ class Service(Protocol):
     @property
     def stored(self) -> Stored: ...
 
+    @property
+    def bulk(self) -> Bulk: ...
+
     def catalog(self, fhir: FhirVersion, /) -> Catalog: ...
 
     def generation(self) -> object: ...
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange, /) -> Json: ...
+
+    def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange, /) -> Request: ...
 
 
 class UrlTooLong(Refusal):
@@ -92,7 +98,8 @@ class Asked:
 
     ``header(name)`` takes a lower-case name. ``body()`` is the resource that was sent, in the form of the endpoint's
     FHIR version, or None where nothing was sent; ``form()`` the fields of a search that was posted, ``patch()`` a JSON
-    Patch under the name ``patch``. All raise Refusal.
+    Patch under the name ``patch``, ``pieces(limit, setting)`` the bytes of a body that is not read at once. All raise
+    Refusal.
     """
 
     method: str
@@ -103,6 +110,7 @@ class Asked:
     body: Callable[[], Json | None]
     form: Callable[[], Pairs] = tuple
     patch: Callable[[], Json] = dict
+    pieces: Callable[[int, str], Iterator[bytes]] = lambda _limit, _setting: iter(())
     request_id: str = ""
     nested: bool = False
     local: bool = False

@@ -59,6 +59,16 @@ def without_caches(path: Path) -> None:
             held.execute(statement)
 
 
+def without_jobs(path: Path) -> None:
+    """Takes the jobs, which hold patients' records, out of a copy of a resource store."""
+    with _said(path), closing(sqlite3.connect(path, isolation_level=None)) as held:
+        names = {row[0] for row in held.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        for table in ("job_input", "job_result", "job"):
+            if table in names:
+                held.execute(f"DELETE FROM {table}")
+        held.execute("VACUUM")
+
+
 def is_state(path: Path) -> None:
     """Raises ValueError for what is no state file of this version, whole and with nothing added."""
     with closing(_checked(path)) as held:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from terminology.model import FhirVersion
 
 Terms = Mapping[str, frozenset[str]]
 """Search parameter → the values of a resource that are looked up in the store (``code``, ``system``, …)."""
@@ -67,3 +69,71 @@ class Writer(Protocol):
     def put(self, made: Version, before: Version | None, head: Head, terms: Terms) -> None:
         """Keeps a version that follows ``before``, the current one as this change saw it."""
         ...
+
+
+# --- jobs ----------------------------------------------------------------------------------------------------
+
+JobState = Literal["receiving", "waiting", "done", "failed"]
+Kind = Literal["outcomes", "errors"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Many records that a client wants judged, and how far that is. ``parameters`` is the JSON of a Parameters resource
+    (R5 form), ``instant`` when the job was sent; ``created``, ``started``, ``expires`` and ``now`` are seconds of the
+    database's clock. ``problem`` says why a job failed."""
+
+    id: str
+    owner: str
+    fhir: FhirVersion
+    request: str
+    parameters: str
+    language: str | None
+    instant: str
+    state: JobState = "receiving"
+    created: float = 0.0
+    started: float | None = None
+    expires: float = 0.0
+    records: int = 0
+    judged: int = 0
+    chunks: int = 0
+    problem: str | None = None
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one worker to judge the chunk ``position`` of a job, until its lease ends. ``attempts``: how often
+    that chunk was claimed before without a result."""
+
+    job: Job
+    lease: str
+    position: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some lines of NDJSON; ``line`` is the number of the first one in what was sent, ``records`` how many they are."""
+
+    line: int
+    records: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a chunk: NDJSON with one OperationOutcome a line."""
+
+    kind: Kind
+    records: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of results: so many outcomes of one kind; numbered from 1."""
+
+    kind: Kind
+    number: int
+    records: int

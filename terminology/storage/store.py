@@ -35,7 +35,7 @@ from terminology.storage.tables import GENERATION, HISTORY, RESOURCE, TERM
 
 log = logging.getLogger(__name__)
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 BUSY = 5.0
 """Seconds to wait for another writer of a SQLite file."""
@@ -107,7 +107,8 @@ class Store:
             self._engine = None
 
     @contextmanager
-    def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
+    def transaction(self, *, writes: bool = False) -> Iterator[Connection]:
+        """One transaction; in SQLite one that ``writes`` waits for the other writers first. Raises Unavailable."""
         try:
             with self._opened().connect().execution_options(immediate=writes) as connection, connection.begin():
                 yield connection
@@ -129,19 +130,19 @@ class Store:
 
     def generation(self) -> int:
         """The number of the last change. Raises Unavailable."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return _generation(connection)
 
     def changed(self, since: int) -> tuple[int, list[Version]]:
         """The number of the last change, and the current version of every resource that changed after ``since``."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             number = _generation(connection)
             rows = connection.execute(_CURRENT.where(RESOURCE.c.generation > since).order_by(RESOURCE.c.generation))
             return number, [Version(*row) for row in rows]
 
     def read(self, kind: str, identity: str) -> Version | None:
         """The current version of a resource, a deleted one too."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return _current(connection, kind, identity)
 
     def read_all(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
@@ -149,12 +150,12 @@ class Store:
         named = list(wanted)
         if not named:
             return {}
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(_CURRENT.where(tuple_(RESOURCE.c.type, RESOURCE.c.id).in_(named)))
             return {(row.type, row.id): Version(*row) for row in rows}
 
     def version(self, kind: str, identity: str, number: int) -> Version | None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             wanted = (HISTORY.c.type == kind, HISTORY.c.id == identity, HISTORY.c.number == number)
             row = connection.execute(select(*_VERSION).where(*wanted)).first()
             return Version(*row) if row else None
@@ -181,7 +182,7 @@ class Store:
             older = HISTORY.c.generation < generation
             asked = asked.where(older | ((HISTORY.c.generation == generation) & (HISTORY.c.id > last)))
         asked = asked.order_by(HISTORY.c.generation.desc(), HISTORY.c.id).limit(count)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             total = connection.execute(select(func.count()).select_from(HISTORY).where(*held)).scalar_one()
             return total, [Version(*row) for row in connection.execute(asked)]
 
@@ -189,7 +190,7 @@ class Store:
         """The ids of the resources that have one of these values under that term."""
         keys = [key(value) for value in values]
         wanted = (TERM.c.type == kind, TERM.c.name == name, TERM.c.value.in_(keys))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return frozenset(connection.execute(select(TERM.c.id).where(*wanted)).scalars())
 
     # --- writing ---------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ class Store:
         """The only writer for as long as the block runs; what it did is on the disk when the block has ended, and is
         undone where it raises. Raises Unavailable, and CanonicalTaken for a url and version that is another's."""
         try:
-            with self._transaction(writes=True) as connection:
+            with self.transaction(writes=True) as connection:
                 yield Writing(connection, *_next(connection))
         except IntegrityError as taken:
             raise CanonicalTaken(_first_line(taken)) from taken
@@ -321,6 +322,7 @@ def _engine(url: str) -> Engine:
             max_overflow=8,
             pool_timeout=2,
             pool_pre_ping=True,
+            hide_parameters=True,
             isolation_level="READ COMMITTED",
             connect_args={"connect_timeout": 2, "options": _POSTGRESQL, "application_name": "terminology"},
         )
@@ -333,7 +335,7 @@ def _sqlite(path: str, url: Any) -> Engine:
         raise StoreError("store: a store in memory would be lost. Write sqlite:////path/to/file")
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    engine = create_engine(url, connect_args={"timeout": BUSY}, pool_size=8, max_overflow=24)
+    engine = create_engine(url, connect_args={"timeout": BUSY}, pool_size=8, max_overflow=24, hide_parameters=True)
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)
     return engine
@@ -342,7 +344,8 @@ def _sqlite(path: str, url: Any) -> Engine:
 def _connected(raw: Any, _: object) -> None:
     """See ``storage.database`` for journal mode DELETE."""
     raw.isolation_level = None
-    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON", "mmap_size=0", "cache_spill=OFF"):
+    pragmas = ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON", "mmap_size=0", "cache_spill=OFF")
+    for pragma in (*pragmas, "secure_delete=ON"):  # what a job leaves behind are zeros, not its records
         raw.execute(f"PRAGMA {pragma}")
 
 

@@ -16,6 +16,8 @@ from terminology.backup.making import Progress, make
 from terminology.backup.restoring import restore
 from terminology.issues import Invalid, NotFound, Unavailable
 from terminology.storage import copies
+from terminology.storage.jobs import Jobs
+from terminology.storage.records import Chunk, Job
 from terminology.storage.store import Store
 
 WRITER = """
@@ -48,6 +50,20 @@ def test_caches_are_not_kept_and_closure_tables_are(service, elsewhere, tmp_path
     with closing(sqlite3.connect(new.state)) as held:
         assert held.execute("SELECT count(*) FROM cache").fetchone() == (0,)
         assert held.execute("SELECT count(*) FROM closure_member").fetchone() == (1,)
+
+
+def test_records_that_wait_to_be_judged_are_not_kept(service, tmp_path):
+    """They are patients' data: neither a row nor a byte of a free page goes into a backup."""
+    store = Store(f"sqlite:///{service.store}")
+    jobs = Jobs(store, 30, 3600)
+    jobs.open(Job("a", "me", "R4", "http://x", "Jane Doe", None, "2026-01-01T00:00:00.000Z"), 1)
+    jobs.add("a", 0, Chunk(1, 1, b"Jane Doe"))
+    store.close()
+    assert b"Jane Doe" in service.store.read_bytes()
+    make(tmp_path / "b.tar", service, "1", Progress())
+    with tarfile.open(tmp_path / "b.tar") as archive:
+        assert "store.sqlite" in archive.getnames()
+    assert b"Jane Doe" not in (tmp_path / "b.tar").read_bytes()
 
 
 def test_the_resource_store_comes_back_with_its_history(service, elsewhere, tmp_path):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import click
 import pytest
+from fake_curl import CURL
 from fhir_models import parsed
 from servers import clean_environment, free_port, serving
 
@@ -29,30 +30,6 @@ PAGES = sorted([README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT 
 PROGRAMS = Path(sysconfig.get_path("scripts"))
 DOCUMENTED = "http://127.0.0.1:8080"
 """The address of the server in the documentation; the test's server stands in for it."""
-
-CURL = f"""#!{sys.executable}
-import argparse, sys, urllib.error, urllib.request
-from urllib.parse import quote, urlencode
-options = argparse.ArgumentParser()
-options.add_argument("url")
-options.add_argument("-s", action="store_true")
-options.add_argument("-G", action="store_true")
-options.add_argument("-H", action="append", default=[])
-options.add_argument("-d", action="append", default=[])
-options.add_argument("--data-urlencode", action="append", default=[])
-given = options.parse_args()
-encoded = ["=".join((name, quote(value))) for name, _, value in (each.partition("=") for each in given.data_urlencode)]
-data = "&".join([*given.d, *encoded])
-url, body = (f"{{given.url}}?{{data}}", None) if given.G else (given.url, data.encode() or None)
-headers = dict(each.split(": ", 1) for each in given.H)
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
-try:
-    answer = opener.open(urllib.request.Request(url, body, headers))
-except urllib.error.HTTPError as error:
-    answer = error
-sys.stdout.write(answer.read().decode())
-"""
-"""What of curl the documentation uses, so that the tests need Python alone."""
 
 
 class Block(NamedTuple):

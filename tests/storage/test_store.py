@@ -3,10 +3,8 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import postgresql
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -20,28 +18,6 @@ from terminology.storage.records import CanonicalTaken, Head, StoreError, Versio
 from terminology.storage.store import Store, Watch, Writing
 from terminology.storage.tables import METADATA
 from terminology.storage.watch import FileWatch
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with postgresql.cluster() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
-    else:
-        with postgresql.database(request.getfixturevalue("server")) as made:
-            yield made
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    held = Store(url)
-    yield held
-    held.close()
 
 
 def put(

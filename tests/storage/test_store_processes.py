@@ -154,6 +154,8 @@ def test_what_a_server_answered_before_it_was_killed_is_there(tmp_path: Path) ->
 
         thread = threading.Thread(target=write)
         thread.start()
+        while not answered and thread.is_alive():
+            time.sleep(0.05)
         time.sleep(1.5)
         for each in workers(port):
             os.kill(each, signal.SIGKILL)
