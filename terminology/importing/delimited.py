@@ -157,26 +157,25 @@ def _table(name: str) -> bool:
 
 
 def _of_file(source: Source, file: File, mapped: Mapped, dialect: Dialect) -> Iterator[Concept]:
+    typed = [(name, column, *_TYPES[kind]) for name, column, kind in mapped.properties]
+    display, definition, status_column = mapped.display, mapped.definition, mapped.status
     for place, row in rows(source, file, dialect, mapped.columns):
         code = row[mapped.code].strip()
         if not code:
             source.refuse(place, "OWN_ROW_NO_CODE")
             continue
-        try:
-            properties = tuple(_properties(row, mapped))
-        except _ValueError as wrong:
-            source.refuse(place, "OWN_ROW_VALUE", wrong.text, wrong.kind)
+        properties = _properties(source, place, row, typed)
+        if properties is None:
             continue
+        status = (row[status_column].strip() or None) if status_column else None
         yield Concept(
             code=code,
-            display=_cell(row, mapped.display),
-            definition=_cell(row, mapped.definition),
-            parents=_several(row, mapped),
-            designations=tuple(
-                Designation(text, language) for language, column in mapped.designations if (text := _cell(row, column))
-            ),
+            display=(row[display].strip() or None) if display else None,
+            definition=(row[definition].strip() or None) if definition else None,
+            parents=_several(row[mapped.parent].strip(), mapped.separator) if mapped.parent else (),
+            designations=_named(row, mapped.designations),
             properties=properties,
-            status=(status := _cell(row, mapped.status)),
+            status=status,
             inactive=status in ("retired", "inactive", "withdrawn"),
             valid_from=_bound(properties, "valid-from"),
             valid_to=_bound(properties, "valid-to"),
@@ -187,34 +186,30 @@ def _bound(properties: Iterable[Property], name: str) -> str | None:
     return next((held.value for held in properties if held.code == name and held.type == "DateTime"), None)
 
 
-def _cell(row: Row, column: str | None) -> str | None:
-    return (row[column].strip() or None) if column else None
+def _named(row: Row, columns: tuple[tuple[str, str], ...]) -> tuple[Designation, ...]:
+    return tuple([Designation(text, language) for language, column in columns if (text := row[column].strip())])
 
 
-def _several(row: Row, mapped: Mapped) -> tuple[str, ...]:
-    cell = _cell(row, mapped.parent)
-    if cell is None:
-        return ()
-    parts = cell.split(mapped.separator) if mapped.separator else [cell]
-    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+def _several(cell: str, separator: str | None) -> tuple[str, ...]:
+    if not cell or not separator:
+        return (cell,) if cell else ()
+    return tuple(dict.fromkeys(stripped for part in cell.split(separator) if (stripped := part.strip())))
 
 
-class _ValueError(Exception):
-    def __init__(self, text: str, kind: str) -> None:
-        super().__init__(text)
-        self.text = text
-        self.kind = kind
-
-
-def _properties(row: Row, mapped: Mapped) -> Iterator[Property]:
-    for name, column, kind in mapped.properties:
-        if cell := _cell(row, column):
-            suffix, typed = _TYPES[kind]
+def _properties(source: Source, place: str, row: Row, typed: list[_Typed]) -> tuple[Property, ...] | None:
+    """The properties of a row; None where a value is not of its type, and so the row is refused."""
+    found = []
+    for name, column, suffix, made in typed:
+        if text := row[column].strip():
             try:
-                yield Property(name, suffix, typed(cell))
+                found.append(Property(name, suffix, made(text)))
             except ValueError:
-                raise _ValueError(cell, kind) from None
+                source.refuse(place, "OWN_ROW_VALUE", text, suffix[0].lower() + suffix[1:])
+                return None
+    return tuple(found)
 
+
+_Typed = tuple[str, str, str, Callable[[str], Any]]
 
 _OPTIONS = (
     Option("url", "Canonical url of the code system.", required=True),

@@ -12,14 +12,14 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
-from terminology.model import Canonical, CodeSystemInfo, Concept, Property
+from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
 from terminology.storage.code_system_file import FORMAT, SUFFIX, Manifest, dump_info
 from terminology.storage.descendants import Hierarchy
 
@@ -238,8 +238,8 @@ def _insert(
             search.values += number, _names(each)
             for parent in each.parents:
                 link.values += number, parent
-            if each.designations:
-                designation.values += _designations(number, each)
+            for place, name in enumerate(each.designations):
+                designation.values += (number, place, *_named(name))
             for place, held in enumerate(each.properties):
                 property_.values += number, place, held.code, held.type, _json(held)
                 for text in property_texts(held.value):
@@ -269,11 +269,10 @@ def _row(number: int, concept: Concept, info: CodeSystemInfo) -> tuple[Any, ...]
     )
 
 
-def _designations(number: int, concept: Concept) -> Iterator[Any]:
-    for place, held in enumerate(concept.designations):
-        use = json.dumps(dict(held.use)) if held.use else None
-        extensions = json.dumps(list(held.extensions), default=str) if held.extensions else None
-        yield from (number, place, held.value, held.language, use, held.status, extensions)
+def _named(held: Designation) -> tuple[Any, ...]:
+    use = json.dumps(dict(held.use)) if held.use else None
+    extensions = json.dumps(list(held.extensions), default=str) if held.extensions else None
+    return held.value, held.language, use, held.status, extensions
 
 
 def _json(held: Property) -> str:
