@@ -86,6 +86,7 @@ LOADING: Mapping[str, Sentence] = {
     "OWN_ROW_LAYOUT": _invalid("the line does not have the layout of this format"),
     "OWN_ROW_VALUE": Sentence("error", "value", None, "'{0}' is no {1}"),
     "OWN_ROW_PARENT": Sentence("error", "not-found", None, "the parent '{0}' is not in the source"),
+    "OWN_ROW_NO_TABLE": Sentence("error", "not-found", None, "no table has '{0}': its meanings are left out"),
     "OWN_ROW_RESOURCE": _invalid("the resource cannot be used: {0}"),
 }
 

@@ -1,4 +1,5 @@
-"""CPT from the licensee's own AMA files: the consolidated code list, or ``LONGULT``, ``MEDU`` and ``SHORTU``.
+"""CPT from the licensee's own AMA files: the consolidated code list, or ``LONGULT``, ``MEDU`` and ``SHORTU``; beside
+them the clinician and the consumer descriptors, where the licensee has them.
 
 Nothing of CPT is part of this software. The code system carries the AMA's notice and a security label, and an expansion
 of it lists no more than ``CAP`` codes. The files begin with text of the licence: what has no layout of a row before the
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import dropwhile
 
@@ -19,6 +21,7 @@ from terminology.importing.order_file import year_of
 from terminology.importing.tables import lines
 from terminology.issues import Invalid, issue
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property, PropertyDefinition
+from terminology.storage.aside import Aside
 
 URL = "http://www.ama-assn.org/go/cpt"
 CAP = 1_000
@@ -29,6 +32,11 @@ _ROW = re.compile(r"(?P<code>\d{4}[0-9A-Z])(?:\t+| +)(?P<text>\S.*)")
 _PLAIN = {"LONGULT": "long", "LONGUT": "long", "LONGULF": "long", "MEDU": "medium", "SHORTU": "short"}
 _HEADER = "Concept Id\t"
 _NAMES = ("Long", "Medium", "Short", "Consumer", "Spanish Consumer")
+_FURTHER = {
+    "CLINICIANDESCRIPTOR": ("Clinician Descriptor", "Clinician descriptor"),
+    "CONSUMERDESCRIPTOR": ("Consumer Friendly Descriptor", "Consumer descriptor"),
+}
+"""Files with one more name a row: its column, and what use it is of."""
 _CATEGORY = {"F": "II", "T": "III", "U": "PLA", "M": "MAAA", "A": "administrative"}
 
 
@@ -74,37 +82,71 @@ def _is_plain(name: str) -> bool:
     return _stem(name) in _PLAIN and name.lower().endswith(".txt")
 
 
+def _is_further(name: str) -> bool:
+    return _stem(name) in _FURTHER and name.lower().endswith(".txt")
+
+
 def _is_modifiers(name: str) -> bool:
     return _stem(name) == "MODIFIERS" and name.lower().endswith(".txt")
 
 
 def _concepts(source: Source) -> Iterator[Concept]:
     """Of the consolidated list where there is one, else of the plain files; then the modifiers."""
-    listed = False
+    aside, listed = Aside(), False
+    aside.put(_further(source))
     for file in source.files(_is_consolidated):
         if _is_consolidated(file.name):
             listed = True
-            yield from _consolidated(source, file)
+            yield from (_named_further(each, aside) for each in _consolidated(source, file))
     if not listed:
-        yield from _plain(source)
+        yield from (_named_further(each, aside) for each in _plain(source))
     for file in source.files(_is_modifiers):
         if _is_modifiers(file.name):
             yield from _modifiers(file)
 
 
-def _consolidated(source: Source, file: File) -> Iterator[Concept]:
+def _further(source: Source) -> Iterator[tuple[str, ...]]:
+    """Code, use and text of each further descriptor; a code has several of a clinician."""
+    for file in source.files(_is_further):
+        if not _is_further(file.name):
+            return
+        column, use = _FURTHER[_stem(file.name)]
+        for place, row in _table(source, file, column):
+            code, text = row["CPT Code"].strip(), row[column].strip()
+            if _CODE.fullmatch(code) and text:
+                yield "further", code, use, text
+            else:
+                source.refuse(place, "OWN_ROW_LAYOUT")
+
+
+def _named_further(concept: Concept, aside: Aside) -> Concept:
+    held = {concept.display, *(each.value for each in concept.designations)}
+    found = dict.fromkeys(each for each in aside.of("further", concept.code) if each[1] not in held)
+    added = tuple(Designation(text, "en", {"display": use}) for use, text in found)
+    return replace(concept, designations=(*concept.designations, *added)) if added else concept
+
+
+def _table(source: Source, file: File, needed: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows below the header, which text of the licence may precede."""
     numbered = dropwhile(lambda each: not each[1].startswith(_HEADER), enumerate(lines(file), 1))
     header = next(numbered, (0, ""))[1].split("\t")
-    if "CPT Code" not in header:
-        raise Invalid(issue("OWN_IMPORT_COLUMN", file.name, "CPT Code", ", ".join(header) or "-"))
+    for column in ("CPT Code", needed):
+        if column not in header:
+            raise Invalid(issue("OWN_IMPORT_COLUMN", file.name, column, ", ".join(header) or "-"))
     for number, line in numbered:
-        if not line.strip():
-            continue
         cells = line.split("\t")
-        row = dict(zip(header, (*cells, *[""] * len(header)), strict=False))
+        place = f"{file.name} line {number}"
+        if len(cells) > len(header):
+            source.refuse(place, "OWN_ROW_LAYOUT")
+        elif line.strip():
+            yield place, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
+
+
+def _consolidated(source: Source, file: File) -> Iterator[Concept]:
+    for place, row in _table(source, file, "CPT Code"):
         code = row["CPT Code"].strip()
-        if len(cells) > len(header) or not _CODE.fullmatch(code):
-            source.refuse(f"{file.name} line {number}", "OWN_ROW_LAYOUT")
+        if not _CODE.fullmatch(code):
+            source.refuse(place, "OWN_ROW_LAYOUT")
             continue
         named = {name: row.get(name, "").strip() for name in _NAMES}
         date = row.get("Current Descriptor Effective Date", "").strip()
@@ -162,7 +204,7 @@ def _modifiers(file: File) -> Iterator[Concept]:
 
 CPT = Format(
     name="cpt",
-    summary="CPT: the licensee's AMA files (ConsolidatedCodeList.txt, or LONGULT, MEDU and SHORTU)",
+    summary="CPT: the licensee's AMA files (ConsolidatedCodeList.txt, or LONGULT, MEDU, SHORTU; descriptor files)",
     read=read,
     options=(
         Option("version", "The year of the release, such as 2026; without it the year in the file's name."),

@@ -15,7 +15,7 @@ from terminology.importing.loinc import checked
 from terminology.importing.ndc import eleven_digits
 from terminology.importing.run import load
 from terminology.issues import Refusal
-from terminology.model import Concept, Query
+from terminology.model import Concept, Filter, Query
 from terminology.providers.file import FileProvider
 from terminology.storage.library import Library
 
@@ -35,6 +35,7 @@ class Case:
     displays: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     properties: dict[str, dict[str, Any]] = field(default_factory=dict)
+    named: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     inactive: str = ""
 
     def __str__(self):
@@ -91,6 +92,19 @@ CASES = [
         parents={"07DR3ZZ": "07D"}, properties={"07D": {"billable": False}, "07DR3ZZ": {"billable": True}},
     ),
     Case(
+        "icd-10-pcs", "icd10pcs_order_2026.txt", "2026", "07D 07DQ0ZZ 07DQ3ZZ 07DR0ZZ 07DR3ZZ 079 079T3ZZ",
+        {"tables": SAMPLES / "icd10pcs_tables_2026.xml"}, refused={"OWN_ROW_NO_TABLE": 2},
+        properties={
+            "07DR3ZZ": {
+                "section": "Medical and Surgical", "operation": "Extraction", "body-part": "Bone Marrow, Iliac",
+                "approach": "Percutaneous", "device": "No Device", "qualifier": "No Qualifier",
+                "character-1": "0", "character-4": "R", "character-5": "3", "character-7": "Z",
+            },
+            "07D": {"body-system": "Lymphatic and Hemic Systems", "operation": "Extraction", "character-3": "D"},
+            "07DQ0ZZ": {"approach": "Open"},
+        },
+    ),
+    Case(
         "hcpcs", "HCPC2099_JAN_ANWEB.txt", "2099-01", "A0001 A0002 ZZ", refused={"OWN_ROW_LAYOUT": 1},
         displays={
             "A0001": "Invented appliance, the first half of a long text that is continued in the next line",
@@ -113,20 +127,52 @@ CASES = [
         "rxnorm", "rxnorm_11032025", "11032025", "900001 900002 900003 900004",
         displays={"900002": "inventolum 10 MG Oral Tablet"}, parents={"900002": "900003", "900004": "900003"},
         properties={
-            "900002": {"TTY": "SCD", "RXN_AVAILABLE_STRENGTH": "10 MG"}, "900003": {"has_ingredient": "900001"}
+            "900001": {"STY": "T109", "semantic-type": "Invented Chemical"},
+            "900002": {"TTY": "SCD", "RXN_AVAILABLE_STRENGTH": "10 MG", "isa": "900003", "STY": "T200"},
+            "900003": {"has_ingredient": "900001"},
+            "900004": {"has_tradename": "900002"},
         },
         inactive="900004",
     ),
     Case(
-        "loinc", "loinc_9.99", "9.99", "LP90001-1 LP90002-2 LP90003-3 90001-9 90002-7 LA90001-1",
+        "loinc", "loinc_9.99", "9.99",
+        "LP90001-1 LP90002-2 LP90003-3 LP90004-4 90001-9 90002-7 LL90001-1 LL90002-2 LL90003-3 LA90002-2 LA90001-1",
         refused={"OWN_ROW_VALUE": 1}, parents={"90001-9": "LP90002-2 LP90003-3", "LP90002-2": "LP90001-1"},
-        properties={"90001-9": {"SCALE_TYP": "Qn", "kind": "term"}, "LA90001-1": {"kind": "answer"}},
-        inactive="90002-7",
+        displays={"LP90004-4": "By guessing", "LL90001-1": "Invented list", "LA90001-1": "Invented answer"},
+        properties={
+            "90001-9": {
+                "SCALE_TYP": "Qn", "kind": "term", "answer-list": "LL90001-1", "part": "LP90002-2", "panel": "90002-7",
+            },
+            "90002-7": {"panel-member": "90001-9"},
+            "LP90002-2": {"kind": "part", "part-type": "COMPONENT"},
+            "LL90001-1": {"kind": "answer-list", "answers-for": "90001-9", "answer": "LA90001-1"},
+            "LA90001-1": {"kind": "answer", "list": "LL90002-2"},
+        },
+        named={
+            "90001-9": {
+                "de-DE": [
+                    "Erfundenes Inventin", "Inventin:Massenkonzentration:Zeitpunkt:Serum oder Plasma:Quantitativ",
+                ],
+                "fr-CA": ["Inventine [Masse/Volume] Sérum ou Plasma"],
+            },
+        },
+        inactive="LP90004-4 90002-7",
     ),
     Case(
-        "cpt", "cpt_2099", "2099", "0000X 0001X YX", refused={"OWN_ROW_LAYOUT": 1},
+        "loinc", "loinc_9.99", "9.99",
+        "LP90001-1 LP90002-2 LP90003-3 LP90004-4 90001-9 90002-7 LL90001-1 LL90002-2 LL90003-3 LA90002-2 LA90001-1",
+        {"language": ("fr-CA",)}, refused={"OWN_ROW_VALUE": 1}, inactive="LP90004-4 90002-7",
+        named={"90001-9": {"de-DE": [], "fr-CA": ["Inventine [Masse/Volume] Sérum ou Plasma"]}},
+    ),
+    Case(
+        "cpt", "cpt_2099", "2099", "0000X 0001X YX", refused={"OWN_ROW_LAYOUT": 2},
         displays={"0000X": "Invented procedure of the first kind", "YX": "Invented modifier"},
         properties={"0000X": {"kind": "code", "descriptor-date": "2099-01-01"}, "YX": {"modifier": True}},
+        named={
+            "0000X": {"en": ["INVENTED PX 1ST", "INVENTED 1", "An invention", "Invented words of a clinician",
+                             "Other invented words of a clinician"], "es": ["Una invención"]},
+            "0001X": {"en": ["INVENTED PX 2ND", "INVENTED 2", "Another invention"]},
+        },
     ),
     Case(
         "cpt", "cpt_plain_2099", "2099", "0000X 0001X",
@@ -197,6 +243,9 @@ def test_a_sample_becomes_a_code_system(case, placed, tmp_path):
     for code, stated in case.properties.items():
         held = [(each.code, each.value) for each in found[code].properties]
         assert [pair for pair in stated.items() if pair not in held] == []
+    for code, languages in case.named.items():
+        for language, names in languages.items():
+            assert [each.value for each in found[code].designations if each.language == language] == names
     assert [code for code in found if found[code].inactive] == case.inactive.split()
     assert all(concept.display for concept in found.values())
 
@@ -348,6 +397,31 @@ def test_the_check_digit_of_a_loinc_number(code, right):
 )
 def test_the_eleven_digits_of_an_ndc(code, eleven):
     assert eleven_digits(code) == eleven
+
+
+def test_answers_stand_in_their_lists_in_the_publishers_order(tmp_path):
+    library = Library(tmp_path / "data")
+    load(formats()["loinc"], source_of("loinc", SAMPLES / "loinc_9.99"), library)
+    held = FileProvider.open(library.path(library.entries()[0])).find("LL90001-1")
+    assert [each.value for each in held.properties if each.code == "answer"] == ["LA90001-1", "LA90002-2"]
+
+
+def test_tables_of_icd_10_pcs_beside_the_order_file_are_found(tmp_path):
+    members = {name: (SAMPLES / name).read_bytes() for name in ("icd10pcs_order_2026.txt", "icd10pcs_tables_2026.xml")}
+    library = Library(tmp_path / "data")
+    load(formats()["icd-10-pcs"], source_of("icd-10-pcs", zip_of(tmp_path / "icd10pcs_2026.zip", members)), library)
+    provider = FileProvider.open(library.path(library.entries()[0]))
+    assert provider.find("07D").definition == "Pulling or stripping out all of a body part by the use of force"
+    percutaneous = Query(filters=(Filter("approach", "=", "Percutaneous"),))
+    assert [concept.code for concept in provider.select(percutaneous)] == ["07DQ3ZZ", "07DR3ZZ"]
+
+
+def test_tables_of_another_kind_are_refused(tmp_path):
+    path = tmp_path / "icd10pcs_tables_2026.xml"
+    path.write_text("<ICD10CM.tabular/>")
+    source = source_of("icd-10-pcs", SAMPLES / "icd10pcs_order_2026.txt", {"tables": path})
+    with pytest.raises(Refusal):
+        load(formats()["icd-10-pcs"], source, Library(tmp_path / "data"))
 
 
 def test_cpt_carries_the_notice_a_label_and_a_cap(tmp_path):
