@@ -5,13 +5,13 @@ A batch entry becomes the same ``Asked`` as a request from outside, so nothing b
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, NotAllowed, Refusal, issue
@@ -188,7 +188,7 @@ def check_head(environ: Mapping[str, object]) -> None:
 def request_id(sent: str | None) -> str:
     """The client's X-Request-Id without what could forge a log line, at most 128 characters; else a new one."""
     kept = _NOT_IN_ID.sub("", sent[:128]) if sent else ""
-    return kept or uuid4().hex
+    return kept or os.urandom(16).hex()
 
 
 def read(body: bytes, form: Form, fhir: FhirVersion) -> Json | None:
