@@ -30,6 +30,13 @@ MIX = (
     "/fhir/r5/CodeSystem?_count=5",
     "/fhir/r5/metadata",
 )
+OPEN = (
+    "/fhir/r4/CodeSystem/$lookup?system=http://hl7.org/fhir/sid/icd-10-cm&code=D61.9",
+    "/fhir/r4/ValueSet/$expand?url=http://hl7.org/fhir/sid/icd-10-cm?fhir_vs&filter=marrow&count=20",
+    "/fhir/r4/CodeSystem/$lookup?system=urn:iso:std:iso:3166&code=DE",
+    "/fhir/r5/CodeSystem/$validate-code?url=urn:iso:std:iso:639:-3&code=deu",
+)
+"""Asked besides where the open systems are loaded."""
 PROGRAM = "import sys; {}; print(len(sys.modules))"
 APPS = {
     "bare Flask app": "import bench.bare",
@@ -83,9 +90,9 @@ def resident(report: Report, what: str, flags: tuple[str, ...], goal: int) -> No
     """RSS of the workers idle, after a load of mixed requests, and after as many unseen ones as fill the cache."""
     with servers.ours(*flags, workers=report.workers, ready=LOOKUP) as server:
         held = {"idle": sizes(server)}
-        for path in MIX:
+        for path in (*MIX, *(OPEN if flags else ())):
             wrk.load(server, Requests(path), report.seconds)
-        held["after a load of six addresses"] = sizes(server)
+        held["after a load of several addresses"] = sizes(server)
         spoiled = Requests(f"{LOOKUP}&_unseen=%s", unseen())
         for _ in range(report.rounds):
             wrk.load(server, spoiled, 2 * report.seconds)

@@ -44,11 +44,16 @@ CORE = "fhir-core"
 def published(settings: Settings, fhir: FhirVersion, content: Iterable[Any] = ()) -> Catalog:
     """The catalog of a service. ``content`` and ``settings.content`` lie over what is installed; raises Invalid for a
     resource that cannot be processed."""
-    offers = _installed() if settings.installed_content else ()
-    installed = [each for name, offer in offers if settings.core_content or name != CORE for each in offer]
+    base = _base(settings.installed_content, settings.core_content, fhir)
     own = [*content, *settings.content]
-    base = _layers(installed, fhir)
     return _layers(own, fhir).over(base) if own else base
+
+
+@cache
+def _base(installed: bool, core: bool, fhir: FhirVersion) -> Catalog:
+    """The installed content: compiled once for all services of a process, and of those that it forks."""
+    offers = _installed() if installed else ()
+    return _layers([each for name, offer in offers if core or name != CORE for each in offer], fhir)
 
 
 @cache

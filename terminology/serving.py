@@ -7,6 +7,7 @@ is answered at once. What can be seen to be wrong is said before that, in one se
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -21,7 +22,8 @@ from threading import Thread
 from typing import Any
 
 from terminology import metrics
-from terminology.model import FHIR_VERSIONS
+from terminology.discovery import published
+from terminology.model import FHIR_VERSIONS, FhirVersion
 from terminology.service import State, create_app
 from terminology.settings import BY_NAME, Settings, Stated, hand_down
 from terminology.storage.records import StoreError
@@ -56,7 +58,7 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     check_bulk(settings)
     check_store(settings)
     hand_down(found, os.environ)
-    import_module("terminology.server")  # once, for all workers: they are forked
+    prepare(settings)
     server = _server(settings)
     line = f"Serving FHIR R4 and R5 at {address(settings)} (Ctrl+C stops)"
     server.on_startup(Thread(target=_once_open, args=(place, lambda: say(line)), daemon=True).start)
@@ -66,6 +68,16 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
     except SystemExit as ended:
         if ended.code:
             raise CannotServeError("The workers ended by themselves. What they said stands above") from ended
+
+
+def prepare(settings: Settings) -> None:
+    """Reads code and published content once for all workers: they are forked, and share the memory that it takes."""
+    import_module("terminology.server")
+    versions: tuple[FhirVersion, ...] = ("R4", "R5")
+    for fhir in versions:
+        published(settings, fhir).editions("")  # its index too
+    gc.collect()
+    gc.freeze()  # else the collector of each worker would write to these pages, and so copy them
 
 
 def worker() -> Any:

@@ -125,7 +125,7 @@ class Settings:
         maximum=65535,
     )
     response_cache: int = _row(
-        16_777_216,
+        8_388_608,
         "Server",
         "Most bytes of answers to GET that each worker keeps until the content changes; 0 keeps none.",
         minimum=0,

@@ -100,8 +100,7 @@ MAY_IMPORT_SIDE = {
     },
     "importing": {"discovery", "backup", "cli"},
     "backup": {"cli"},
-    "discovery": {"service", "server", "bulk", "cli", ""},
-    "stored": {"rest", "jobs", "service", "serving"},
+    "discovery": {"bulk", "cli", "jobs", "rest", "server", "service", "serving", "stored", ""},
 }
 
 # A library is imported in its rooms only.
