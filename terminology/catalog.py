@@ -28,6 +28,7 @@ from terminology.model import (
 from terminology.releases import InForce, in_force
 from terminology.versions import VersionPolicy
 
+Place = tuple[int, tuple[tuple[int, int, str], ...]]
 Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
 
 
@@ -46,6 +47,8 @@ class Catalog:
     """For resources that are read when asked for: what is known before (``shelves``)."""
     rules: tuple[Grammar | Expressions, ...] = ()
     """What is computed: code systems (which stand among the others too), and expressions over listed ones."""
+    behind: Mapping[Canonical, int] = field(default_factory=dict)
+    """What of this layer ranks behind content of other versions, though its own may be higher: how far."""
     below: Catalog | None = None
     _of: Mapping[str, tuple[Supplement, ...]] = field(init=False, repr=False, default_factory=dict)
     """The supplements of this layer by the url of what they supplement."""
@@ -72,7 +75,7 @@ class Catalog:
 
     def editions(self, url: str) -> list[CodeSystemProvider]:
         """All versions of a code system, any content but supplements, best first."""
-        return sorted(self._held(url).values(), key=_rank, reverse=True)
+        return sorted(self._held(url).values(), key=self._rank, reverse=True)
 
     def _held(self, url: str) -> dict[str | None, CodeSystemProvider]:
         held: dict[str | None, CodeSystemProvider] = {}
@@ -88,7 +91,16 @@ class Catalog:
             for provider in self._held(url).values()
             if provider.info.answers and versions.matches(version, provider.info.canonical.version)
         ]
-        return max(fitting, key=_rank, default=None)
+        return max(fitting, key=self._rank, default=None)
+
+    def _rank(self, provider: CodeSystemProvider) -> tuple[bool, bool, Place]:
+        info = provider.info
+        return (info.answers, info.content == "complete", self._place(info.canonical))
+
+    def _place(self, canonical: Canonical) -> Place:
+        """Where a version stands among those of its url."""
+        behind = max((layer.behind.get(canonical, 0) for layer in self.layers() if layer.behind), default=0)
+        return -behind, versions.order(canonical.version)
 
     def expressed(self, provider: CodeSystemProvider) -> CodeSystemProvider:
         """The code system with the expressions over its codes, where a grammar for these is known."""
@@ -121,7 +133,7 @@ class Catalog:
             for held in layer.value_sets.get(url, ()):
                 seen.setdefault(held.info.canonical.version, held)
         fitting = [v for v in seen.values() if versions.matches(version, v.info.canonical.version)]
-        best = max(fitting, key=lambda v: versions.order(v.info.canonical.version), default=None)
+        best = max(fitting, key=lambda v: self._place(v.info.canonical), default=None)
         return best if best or seen else implied.value_set(self._by_form(url), version, tuple(self.layers()))
 
     def _by_form(self, url: str) -> str:
@@ -132,7 +144,7 @@ class Catalog:
     def concept_map(self, url: str, version: str | None = None) -> ConceptMap | None:
         """The highest version of a map that ``version`` names."""
         fitting = [m for m in self.maps() if m.canonical.url == url and versions.matches(version, m.canonical.version)]
-        return max(fitting, key=lambda m: versions.order(m.canonical.version), default=None)
+        return max(fitting, key=lambda m: self._place(m.canonical), default=None)
 
     def maps(self) -> list[ConceptMap]:
         """All maps, the hidden ones left out, upper layers first."""
@@ -205,11 +217,6 @@ class Catalog:
             if resource := layer.resources.get(kind, {}).get(identity):
                 return resource
         return None
-
-
-def _rank(provider: CodeSystemProvider) -> tuple[bool, bool, tuple[tuple[int, int, str], ...]]:
-    info = provider.info
-    return (info.answers, info.content == "complete", versions.order(info.canonical.version))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from typing import Any
 from terminology import resources, shelves
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, Refusal, issue
-from terminology.model import CodeSystemProvider, Expressions, FhirVersion, Grammar, Json
+from terminology.model import FHIR_VERSIONS, Canonical, CodeSystemProvider, Expressions, FhirVersion, Grammar, Json
 from terminology.providers.computed import Computed
 from terminology.providers.file import FileProvider
 from terminology.settings import Settings
@@ -121,17 +121,20 @@ class Loaded:
         self._library = Library(Path(folder)) if folder else None
         self._stamp: tuple[int, int, int] | None = None
         self._layer: Catalog | None = None
+        self._entries: tuple[Entry, ...] = ()
         self._over: dict[int, tuple[Catalog, Catalog]] = {}
         self._next = 0.0
 
-    def over(self, base: Catalog) -> Catalog:
-        """``base`` with what is loaded over it; the first call raises Invalid when that cannot be read."""
+    def over(self, base: Catalog, fhir: FhirVersion = "R5") -> Catalog:
+        """``base`` with what is loaded over it, as readers of that FHIR version see it; the first call raises Invalid
+        when that cannot be read."""
         layer = self.layer()
         if layer is None:
             return base
         known = self._over.get(id(base))
         if known is None:
-            known = base, _renewed(base, layer).over(layer.over(base))
+            seen = replace(layer, behind=_behind(self._entries, fhir))
+            known = base, _renewed(base, layer).over(seen.over(base))
             self._over[id(base)] = known
         return known[1]
 
@@ -147,24 +150,37 @@ class Loaded:
         if stamp == self._stamp:
             return
         try:
-            made = loaded(library) if stamp else None
+            entries = library.entries() if stamp else ()
+            made = loaded(library, entries) if stamp else None
         except Refusal:
             if self._layer is None:
                 raise
             logger.exception("The loaded content cannot be read; what was read before stays")
         else:
-            self._layer, self._over = made, {}
+            self._layer, self._entries, self._over = made, entries, {}
         self._stamp = stamp
 
 
-def loaded(library: Library) -> Catalog:
-    """What the library holds as a layer; of code-system files only what they say about themselves is read. Raises
-    Invalid for what cannot be read."""
+def _behind(entries: Iterable[Entry], fhir: FhirVersion) -> dict[Canonical, int]:
+    """How far a reader of one FHIR version puts loaded content behind other versions of it: by one what its package
+    made for other FHIR versions only, by two what a FHIR release took up from others."""
+    release = FHIR_VERSIONS[fhir].rpartition(".")[0]
+    found: dict[Canonical, int] = {}
+    for entry in entries:
+        fits = not entry.fhir or any(each.startswith(release) for each in entry.fhir)
+        if behind := 2 if entry.snapshot else int(not fits):
+            found[entry.canonical] = behind
+    return found
+
+
+def loaded(library: Library, entries: Iterable[Entry] | None = None) -> Catalog:
+    """What entries of the library (all of them, unless some are given) hold as a layer; of code-system files only what
+    they say about themselves is read. Raises Invalid for what cannot be read."""
     systems: dict[str, tuple[CodeSystemProvider, ...]] = {}
     heads: dict[str, Json] = {}
     plain: list[Json] = []
     later: list[Entry] = []
-    for entry in _told_apart(library.entries()):
+    for entry in _told_apart(library.entries() if entries is None else entries):
         try:
             if entry.compiled:
                 systems[entry.url] = (*systems.get(entry.url, ()), FileProvider.open(library.path(entry)))

@@ -82,7 +82,7 @@ class State:
         """The content as a reader of that FHIR version sees it."""
         if fhir not in self._catalogs:
             self._catalogs[fhir] = published(self.settings, fhir)
-        return self.stored.over(self._loaded.over(self._catalogs[fhir]))
+        return self.stored.over(self._loaded.over(self._catalogs[fhir], fhir))
 
     def generation(self) -> Generation:
         """What tells the content of now from any other: another object whenever something was loaded or stored, here,

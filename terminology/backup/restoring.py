@@ -139,7 +139,7 @@ def _indexed(path: Path, index: Path) -> set[str]:
     """The files that an index names; raises Refusal for one that is no index of this version."""
     try:
         held = json.loads(index.read_bytes())
-        entries = [Entry(**entry) for entry in held["entries"]]
+        entries = [Entry(**{**entry, "fhir": tuple(entry.get("fhir", ()))}) for entry in held["entries"]]
         same = held["format"] == FORMAT
     except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         raise hostile(path, f"its index cannot be read: {wrong}") from wrong

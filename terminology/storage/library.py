@@ -41,7 +41,8 @@ GRACE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that is loaded. ``head`` is the resource without its large parts; ``file`` is relative."""
+    """One thing that is loaded. ``head`` is the resource without its large parts; ``file`` is relative; ``fhir`` and
+    ``snapshot`` say which FHIR versions its package was made for, and that a FHIR release took it from others."""
 
     kind: str
     url: str
@@ -56,6 +57,8 @@ class Entry:
     licence: str = ""
     refused: int = 0
     loaded: str = ""
+    fhir: tuple[str, ...] = ()
+    snapshot: bool = False
 
     @property
     def canonical(self) -> Canonical:
@@ -106,7 +109,7 @@ class Library:
             raise Invalid(issue("OWN_LIBRARY_UNREADABLE", self.folder, failed)) from failed
         if held.get("format") != FORMAT:
             raise Invalid(issue("OWN_LIBRARY_UNREADABLE", self.folder, f"format {held.get('format')}, not {FORMAT}"))
-        return tuple(Entry(**entry) for entry in held["entries"])
+        return tuple(Entry(**{**entry, "fhir": tuple(entry.get("fhir", ()))}) for entry in held["entries"])
 
     def path(self, entry: Entry) -> Path:
         return self.folder / entry.file
@@ -260,7 +263,7 @@ class Stage:
 
 
 def _same(a: Entry, b: Entry) -> bool:
-    return (a.file, a.head) == (b.file, b.head)
+    return (a.file, a.head, a.fhir, a.snapshot) == (b.file, b.head, b.fhir, b.snapshot)
 
 
 def _slug(entry: Entry) -> str:
