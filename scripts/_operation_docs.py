@@ -79,7 +79,7 @@ def page() -> Iterator[str]:
 
 
 def operation(held: Operation) -> Iterator[str]:
-    methods = "POST" if held.effect == "writes" else "GET and POST"
+    methods = "GET and POST" if held.asked_by_get else "POST"
     r4, r5 = levels(held)
     yield f"\n## {path(held)}\n\n{held.summary}\n\n"
     yield f"Levels: R4 {r4}; R5 {r5}. Methods: {methods}. Definition: <{held.specification}>.\n\n"

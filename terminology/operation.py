@@ -60,6 +60,12 @@ class Operation:
     extends: bool = False
     later: bool = False
 
+    @property
+    def asked_by_get(self) -> bool:
+        """False where state is kept, or a resource must be sent (https://hl7.org/fhir/R5/operations.html#executing)."""
+        sends = any(each.type == "resource" and each.minimum for each in self.inputs)
+        return self.effect == "reads" and not sends
+
     def parameter(self, name: str) -> Parameter | None:
         """The input of that name or alias."""
         return next((p for p in self.inputs if name == p.name or name in p.aliases), None)

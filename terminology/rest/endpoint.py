@@ -88,7 +88,7 @@ class Endpoint:
                 if operation.later:
                     continue
                 handler = partial(self._operate, operation, level)
-                methods = ("POST",) if operation.effect == "writes" else ("GET", "POST")
+                methods = ("GET", "POST") if operation.asked_by_get else ("POST",)
                 routes[_address(operation, level)] = dict.fromkeys(methods, handler)
         return routes
 
