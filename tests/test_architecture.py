@@ -100,7 +100,8 @@ MAY_IMPORT_SIDE = {
     },
     "importing": {"discovery", "backup", "cli"},
     "backup": {"cli"},
-    "discovery": {"bulk", "cli", "jobs", "rest", "server", "service", "serving", "stored", ""},
+    "discovery": {"service", "serving", "server", "bulk", "cli", ""},
+    "stored": {"rest", "jobs", "service", "serving"},
 }
 
 # A library is imported in its rooms only.
