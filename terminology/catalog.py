@@ -263,8 +263,10 @@ class Scope:
 
     def in_force(self, url: str, version: str | None = None) -> InForce:
         """The releases (of those that ``version`` names) in force on the day asked about."""
-        editions = self.catalog.editions(url) if self.on else ()
-        return in_force((p for p in editions if versions.matches(version, p.info.canonical.version)), self.on or "")
+        editions = self.catalog.editions(url) if self.on else []
+        if version:
+            editions = [each for each in editions if versions.matches(version, each.info.canonical.version)]
+        return in_force(editions, self.on or "")
 
     def provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
         """The code system that answers, with the supplements that apply to it."""

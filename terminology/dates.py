@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 Standing = Literal["in", "out", "across"]
@@ -45,6 +46,7 @@ def day_after(day: str) -> str:
     return day if day >= LAST else (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
+@lru_cache(maxsize=4096)
 def bounds(start: str | None, end: str | None) -> tuple[str, str]:
     """The first and the last day of a period, both inside."""
     return first_day(start) if start else FIRST, last_day(end) if end else LAST

@@ -194,7 +194,7 @@ def _explained(judged: Judged, value_set: ValueSet, scope: Scope, rules: Rules) 
         judged,
         provider=provider,
         references=(*judged.references, Reference(provider.info, value_set.info)),
-        named=judged.named if judged.provider else validity.named(version),
+        named=validity.named(version) if judged.provider is None else judged.named,
     )
     judged = _more(judged, refused_version(provider.info, scope))
     if not isinstance(concept, Concept):

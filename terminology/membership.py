@@ -325,14 +325,14 @@ def _either(before: Found, now: Found) -> Found:
     return replace(
         before,
         verdict=Verdict.UNKNOWN if unsure else Verdict.OUT,
-        provider=before.provider or now.provider,
+        provider=now.provider if before.provider is None else before.provider,
         concept=before.concept or now.concept,
         listed=before.listed or now.listed,
         issues=said,
         unknown=unknown,
         references=references,
         inactive=before.inactive or now.inactive,
-        named=before.named if before.provider else now.named,
+        named=now.named if before.provider is None else before.named,
     )
 
 

@@ -39,6 +39,9 @@ def in_force(editions: Iterable[CodeSystemProvider], on: str) -> InForce:
         return InForce()
     periods = [(*dates.bounds(each.info.effective_from, each.info.effective_to), each) for each in stated]
     first, last = dates.first_day(on), dates.last_day(on)
+    if first == last:
+        holding = next((each for start, end, each in periods if start <= first <= end), None)
+        return InForce() if holding is None else InForce((holding,), gap=False)
     turns = {first, *(start for start, _, _ in periods), *(dates.day_after(end) for _, end, _ in periods)}
     found: dict[int, CodeSystemProvider] = {}
     gap = False

@@ -75,7 +75,7 @@ def edition(select: Select, scope: Scope, stated: str | None = None) -> Edition:
             unknown = (*unknown, unknown_name(url, wanted, scope))
     else:
         found += refused_version(provider.info, scope)
-    others = validity.others(provider, scope, wanted) if provider else ()
+    others = validity.others(provider, scope, wanted) if provider is not None else ()
     return Edition(provider, wanted, choice.rule, tuple(found), unknown, tuple(others))
 
 

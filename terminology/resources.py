@@ -41,6 +41,7 @@ from terminology.wire.shapes import misshapen
 
 CONCEPT_PROPERTIES = "http://hl7.org/fhir/concept-properties#"
 STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+EFFECTIVE_PERIOD = "http://hl7.org/fhir/StructureDefinition/resource-effectivePeriod"
 SUPPLEMENT_TYPE = "http://hl7.org/fhir/StructureDefinition/codesystem-supplement-type"
 EXPANSION_PARAMETERS = (
     "http://hl7.org/fhir/StructureDefinition/valueset-expansion-parameter",
@@ -168,7 +169,8 @@ def code_system_info(resource: Json) -> CodeSystemInfo:
 
 
 def _day(resource: Json, name: str) -> str | None:
-    period = resource.get("effectivePeriod")
+    """A bound of the period in which a release is in force; R4 has an extension for it."""
+    period = resource.get("effectivePeriod") or extension(resource, EFFECTIVE_PERIOD)
     day = period.get(name) if isinstance(period, dict) else None
     return day if dates.known(day) else None
 

@@ -157,17 +157,19 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
     return where
 
 
-_BEGUN = "(concept.valid_from IS NULL OR substr(concept.valid_from, 1, 10) <= ?)"
-_ENDING = "(concept.valid_to IS NULL OR substr(concept.valid_to, 1, 10) || '~' >= ?)"
-"""A partial date is the beginning of its days: with ``~``, which sorts after them all, it ends with the last one."""
+_BEGUN = "(concept.valid_from IS NULL OR concept.valid_from < ?)"
+_ENDING = "(concept.valid_to IS NULL OR concept.valid_to >= ? OR concept.valid_to IN (?, ?))"
+"""Bounds are compared as texts: a partial one is the beginning of its days, one with a time follows its day, and ``~``
+sorts after all of them."""
 
 
 def _dated(where: _Where, on: str, spoken_to: str | None, *, undated: bool) -> None:
     """``dates.own_standing`` in SQL."""
-    where.add(_BEGUN, dates.last_day(on))
-    where.add(_ENDING, dates.first_day(on))
+    first, last = dates.first_day(on), dates.last_day(on)
+    where.add(_BEGUN, f"{last}~")
+    where.add(_ENDING, first, first[:4], first[:7])
     if undated:
-        beyond = spoken_to is not None and dates.last_day(on) > dates.last_day(spoken_to)
+        beyond = spoken_to is not None and last > dates.last_day(spoken_to)
         where.add("concept.valid_to IS NULL" if beyond else "concept.valid_from IS NULL AND concept.valid_to IS NULL")
 
 

@@ -190,6 +190,37 @@ def test_bounds_are_known_by_their_uri():
     assert messages(issues_of(call("CodeSystem/$validate-code", system, url=CS, code="a", date="2015"))) == [BY_CONCEPT]
 
 
+def test_a_period_may_be_stated_in_the_extension_of_r4():
+    period = {"start": "2019-01-01", "end": "2019-12-31"}
+    stated = [{"url": "http://hl7.org/fhir/StructureDefinition/resource-effectivePeriod", "valuePeriod": period}]
+    system = code_system("a", version="1", extension=stated)
+    assert stand_in(system, "2019-05-05") == ("in", "release")
+    assert stand_in(system, "2020-05-05") == ("unknown", "nothing")
+
+
+def stand_in(system: Json, on: str) -> tuple[str, str]:
+    found = stand(Coding(CS, "a"), scope(system, on=on))
+    assert found is not None
+    return found.standing, found.basis
+
+
+def test_of_two_codings_each_is_judged_on_the_day():
+    both = {"coding": [{"system": CS, "code": "kept"}, {"system": CS, "code": "gone"}]}
+    for day, result in (("2019-01-15", True), ("2020-01-15", False)):
+        answer = call("CodeSystem/$validate-code", *YEARS, url=CS, codeableConcept=both, date=day)
+        assert value_of(answer, "result") is result
+        wrong = [issue["expression"][0] for issue in issues_of(answer) if messages([issue]) == [NOT_VALID]]
+        assert wrong == ([] if result else ["CodeableConcept.coding[1].code"])
+
+
+def test_a_date_may_be_shared_by_a_batch():
+    asked = [
+        {"resourceType": "Parameters", "parameter": [{"name": "code", "valueCode": code}]} for code in ("kept", "gone")
+    ]
+    answer = call("CodeSystem/$batch-validate-code", *YEARS, url=CS, date="2020-01-15", validation=asked)
+    assert [value_of(entry["resource"], "result") for entry in answer["parameter"]] == [True, False]
+
+
 def test_a_batch_judges_each_by_its_own_date():
     days = ("2019-01-15", "2020-01-15", "2021-01-15")
     asked = [
