@@ -74,6 +74,11 @@ class State:
         self._generation = Generation()
         self.bulk = Bulk(settings, self.stored, self._judging)
 
+    def close(self) -> None:
+        """Ends what this service runs and holds open; it may be used again."""
+        self.bulk.stop()
+        self.storage.close()
+
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process the content is loaded again, from the same settings."""
         return _remade, (self.settings, self._content)

@@ -64,7 +64,7 @@ LAYERS = (
         "bulk",
     ),
     ("output", "exporting"),
-    ("", "cli"),
+    ("", "cli", "testing"),
     ("__main__",),
 )
 
@@ -107,7 +107,7 @@ MAY_IMPORT_SIDE = {
 # A library is imported in its rooms only.
 ROOMS = {
     "flask": {"server", "dispatch", "web", "access", "service"},
-    "werkzeug": {"server", "door", "dispatch", "web", "access", "service"},
+    "werkzeug": {"server", "door", "dispatch", "web", "access", "service", "testing.plugin"},
     "marshmallow": {"parameters", "operations"},
     "fhir": {"resources", "wire.checks"},
     "pydantic": {"resources", "wire.checks"},
@@ -123,6 +123,7 @@ ROOMS = {
     "urllib3": {"outgoing"},
     "re2": {"patterns"},
     "lxml": {"wire", "resources"},
+    "pytest": {"testing.plugin"},
     "granian": {"cli", "serving"},
     "duckdb": {"bulk"},
     "pyspark": {"bulk"},
