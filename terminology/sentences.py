@@ -114,10 +114,18 @@ ON_A_DAY: Mapping[str, Sentence] = {
         "error", "business-rule", "code-rule", "The code '{0}' of the CodeSystem '{1}' is not valid on {2}: {3}"
     ),
     "OWN_CANNOT_JUDGE_ON_DATE": Sentence(
-        "error", "not-found", "not-found", "The code '{0}' of the CodeSystem '{1}' cannot be judged on {2}: {3}"
+        "error",
+        "not-found",
+        "not-found",
+        "The code '{0}' of the CodeSystem '{1}' cannot be judged on {2}: {3}. Name the version that is meant, or load "
+        "a release that states its period",
     ),
     "OWN_CANNOT_LIST_ON_DATE": Sentence(
-        "error", "not-found", "not-found", "The codes of the CodeSystem '{0}' on {1} cannot be listed: {2}"
+        "error",
+        "not-found",
+        "not-found",
+        "The codes of the CodeSystem '{0}' on {1} cannot be listed: {2}. Name the version that is meant, or load a "
+        "release that states its period",
     ),
     "OWN_VERSION_NOT_IN_FORCE": Sentence(
         "warning",

@@ -32,6 +32,8 @@ OWN_USE = "bone-marrow-harvest-own-use"
         (["validate-code", "38232", "--system", "cpt", "--date", "2011-12-31"], 1, "not valid\n"),
         (["validate-code", "38232", "--system", "cpt|2011"], 1, "cannot be judged\n"),
         (["validate-code", "99999", "--system", "cpt"], 1, "cannot be judged\n"),
+        (["validate-code", "38230", "--system", "cpt", "--date", "2010-06-01"], 1, "cannot be judged\n"),
+        (["validate-code", "38232", "--system", "cpt", "--date", "2010-06-01"], 1, "not valid\n"),
         (["validate-code", "1", "--system", "http://example.org/none"], 1, "not valid\n"),
         (["expand", "bone-marrow-harvest"], 0, "38230"),
         (["expand", "bone-marrow-harvest", "--filter", "patient"], 0, "total                 1"),

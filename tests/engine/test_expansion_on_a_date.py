@@ -137,6 +137,18 @@ def test_a_second_system_that_cannot_be_judged_spoils_the_whole():
         expansion(*YEARS, other, both, date="2019-01-15")
 
 
+@settings(deadline=None, max_examples=15)
+@given(DAYS, st.permutations(YEARS))
+def test_the_order_in_which_releases_come_does_not_matter(day: str, releases: list[Json]):
+    def listed(*resources: Json) -> list[str]:
+        try:
+            return codes(expansion(*resources, WHOLE, date=day))
+        except Unprocessable as refused:
+            return [refused.issues[0].message_id]
+
+    assert listed(*releases) == listed(*YEARS)
+
+
 SETS = st.sampled_from([
     WHOLE, value_set(include("late", "kept", "gone")), value_set(include(), exclude=[include("kept")]),
     value_set({"valueSet": [INNER]}), value_set({"system": CS, "valueSet": [INNER]}),
