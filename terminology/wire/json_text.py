@@ -98,7 +98,7 @@ def _place(text: str, position: int) -> str:
 
 
 def _refuse_depth(text: str) -> None:
-    """As far as the text is JSON, backslashes stand in strings: without those that escape a quotation mark, every second
+    """As far as the text is JSON, backslashes stand in strings: without those before a quotation mark, every second
     piece between quotation marks is outside of strings. A string without its end counts to the end."""
     depth = 0
     outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
