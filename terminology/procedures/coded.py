@@ -93,6 +93,11 @@ def labelled(coding: Coding, scope: Scope) -> Coding:
     found = provider.find(coding.code or "") if provider else None
     if coding.display or provider is None or not isinstance(found, Concept):
         return coding
-    candidates = names(found, provider.info.language)
+    return replace(coding, display=label(found, provider, scope))
+
+
+def label(concept: Concept, provider: CodeSystemProvider, scope: Scope) -> str | None:
+    """The display to show for a concept in the languages of the scope."""
+    candidates = names(concept, provider.info.language)
     chosen = best(candidates, scope.languages) or best(candidates, Languages())
-    return replace(coding, display=chosen.value) if chosen else coding
+    return chosen.value if chosen else None

@@ -2,19 +2,20 @@
 
 How a code stands changes only on certain days: where a release or the validity of the code begins or ends. Between two
 of these an answer holds for every day, so a hundred million rows of some thousand codes are asked some thousand times.
+Most codes are plainly right: of these the whole engine need not be asked (a seventh of the time).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from terminology import dates
+from terminology import dates, validity
 from terminology.catalog import Scope
-from terminology.model import Canonical, Coding, Concept, Issue
+from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue
 from terminology.procedures import rules
-from terminology.procedures.coded import asked, labelled
+from terminology.procedures.coded import asked, label, labelled
 from terminology.procedures.coherence import knowledge
 from terminology.procedures.records import Verdict
 from terminology.procedures.rules import Case, Rule, rule_of
@@ -49,13 +50,33 @@ def _redated(said: Issue, old: str | None, new: str | None) -> Issue:
     return replace(said, arguments=tuple(str(new) if each == old else each for each in said.arguments))
 
 
+@dataclass(frozen=True, slots=True)
+class _System:
+    """A code system: its releases with what supplements them, and the days on which they or a rule turn."""
+
+    releases: tuple[CodeSystemProvider, ...]
+    turns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """The release that answers between two turns; ``sound``: nothing is to be said of it for that time."""
+
+    provider: CodeSystemProvider
+    sound: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinions:
     """The opinions of one scope. Threads may share them: what is lost in a race is asked again."""
 
     scope: Scope
+    plain: bool = True
+    """Whether what is plainly right is told without the whole engine; the answer is the same."""
     _known: dict[tuple[Coding, int | None], Opinion] = field(default_factory=dict)
     _turns: dict[Coding, tuple[str, ...]] = field(default_factory=dict)
+    _systems: dict[str, _System] = field(default_factory=dict)
+    _grounds: dict[tuple[str, int | None], _Ground | None] = field(default_factory=dict)
 
     def of(self, coding: Coding, on: str | None) -> Opinion:
         """What is held of a coding on a full day; without one, in the latest release."""
@@ -63,7 +84,7 @@ class Opinions:
         known = self._known.get((coding, turn))
         if known is not None:
             return known.on(on)
-        made = self._made(coding, on)
+        made = (self._plainly(coding, on) if self.plain else None) or self._made(coding, on)
         if not on or _movable(made, on):
             if len(self._known) >= MOST:
                 self._known.clear()
@@ -72,13 +93,57 @@ class Opinions:
 
     def _days(self, coding: Coding) -> tuple[str, ...]:
         """The days on which the standing of a code may change, in order."""
-        asked_of = replace(coding, display=None)
+        asked_of = replace(coding, display=None) if coding.display else coding
         turns = self._turns.get(asked_of)
         if turns is None:
             if len(self._turns) >= MOST:
                 self._turns.clear()
-            turns = self._turns[asked_of] = tuple(sorted(set(_turns(asked_of, self.scope))))
+            system = self._system(coding.system or "")
+            turns = self._turns[asked_of] = tuple(sorted({*system.turns, *_own_turns(asked_of, system)}))
         return turns
+
+    def _system(self, url: str) -> _System:
+        known = self._systems.get(url)
+        if known is None:
+            held = tuple(map(self.scope.supplemented, self.scope.catalog.editions(url)))
+            known = self._systems[url] = _System(held, frozenset(_turns(held)))
+        return known
+
+    # --- what is plainly right -----------------------------------------------------------------------------------
+
+    def _plainly(self, coding: Coding, on: str | None) -> Opinion | None:
+        """The opinion of an active code in the release of that day, with no display or the right one; None: ask."""
+        system, code = coding.system, coding.code
+        if not system or not code or coding.version or ":" in code:
+            return None
+        ground = self._ground(system, on)
+        if ground is None or not ground.sound:
+            return None
+        info, concept = ground.provider.info, ground.provider.find(code)
+        if not isinstance(concept, Concept) or concept.code != code or concept.abstract or concept.inactive:
+            return None
+        if concept.status not in (None, "active") or (coding.display and coding.display != concept.display):
+            return None
+        if on and validity.own_standing(concept, ground.provider, on) not in (None, "in"):
+            return None
+        return Opinion("right", (), info.canonical, label(concept, ground.provider, self.scope), concept.valid_from, on)
+
+    def _ground(self, system: str, on: str | None) -> _Ground | None:
+        turn = bisect_right(sorted(self._system(system).turns), on) if on else None
+        if (system, turn) not in self._grounds:
+            self._grounds[system, turn] = self._grounded(system, on)
+        return self._grounds[system, turn]
+
+    def _grounded(self, system: str, on: str | None) -> _Ground | None:
+        scope = replace(self.scope, on=on) if on else self.scope
+        provider = scope.provider(system, None)
+        if provider is None or provider.info.canonical.url != system:
+            return None
+        release = validity.release(provider, scope, named=False) if on else None
+        sound = release is None or (release.vouches and not release.issues)
+        return _Ground(provider, sound and provider.info.case_sensitive)
+
+    # --- what the engine says --------------------------------------------------------------------------------------
 
     def _made(self, coding: Coding, on: str | None) -> Opinion:
         said = asked(coding, self.scope, on)
@@ -120,17 +185,21 @@ def _labelled(said: Issue, scope: Scope) -> Issue:
     return replace(said, suggestion=labelled(said.suggestion, scope)) if said.suggestion else said
 
 
-def _turns(coding: Coding, scope: Scope) -> Iterator[str]:
-    for provider in scope.catalog.editions(coding.system or ""):
+def _turns(releases: Iterable[CodeSystemProvider]) -> Iterator[str]:
+    for provider in releases:
         yield from _bounds(provider.info.effective_from, provider.info.effective_to)
-        found = scope.supplemented(provider).find(coding.code or "") if provider.info.answers else None
-        if isinstance(found, Concept):
-            yield from _bounds(found.valid_from, found.valid_to)
-    for (system, code), was in knowledge().predecessors.items():
-        if system == coding.system and coding.code in (code, was.code):
-            yield from _bounds(was.since, was.until)
     for rule in rules.of("coding"):
         yield from _bounds(rule.since, rule.until)
+
+
+def _own_turns(coding: Coding, system: _System) -> Iterator[str]:
+    for provider in system.releases:
+        found = provider.find(coding.code or "") if provider.info.answers else None
+        if isinstance(found, Concept):
+            yield from _bounds(found.valid_from, found.valid_to)
+    for (url, code), was in knowledge().predecessors.items():
+        if url == coding.system and coding.code in (code, was.code):
+            yield from _bounds(was.since, was.until)
 
 
 def _bounds(start: str | None, end: str | None) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 import pickle
 from collections.abc import Callable
+from datetime import date
+from statistics import median
+from time import process_time
 from typing import Any
 
 import pytest
@@ -176,23 +179,52 @@ def test_a_judge_and_its_answers_go_to_another_process(judge: Judge) -> None:
     assert pickle.loads(pickle.dumps(judge.judge(record))) == copy.judge(record)
 
 
-@settings(max_examples=60, deadline=None)
+ASKED = [
+    *((CPT, code) for code in ("38232", "38230", "9", "38232:52", "38232-52")),
+    *((PCS, code) for code in ("07DR3ZZ", "07dr3zz", "079T3ZZ")),
+    *((OPS, code) for code in ("5-410.00", "5-410.0")),
+    (CM, "Z52.3"),
+    (OID, "38232"),
+    ("http://hl7.org/fhir/administrative-gender", "male"),
+    ("http://hl7.org/fhir/administrative-gender", "Male"),
+    ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "AMB"),
+    ("http://unitsofmeasure.org", "mg"),
+    ("urn:ietf:bcp:47", "de-CH"),
+]
+DAYS = st.dates(date(2009, 1, 1), date(2028, 12, 31)).map(date.isoformat)
+
+
+@settings(max_examples=100, deadline=None)
 @given(
-    code=st.sampled_from(
-        [(CPT, "38232"), (CPT, "38230"), (CPT, "9"), (PCS, "07DR3ZZ"), (OPS, "5-410.0"), (CM, "z52.3")]
-    ),
-    days=st.lists(st.dates().map(lambda day: day.isoformat()), min_size=2, max_size=4),
+    code=st.sampled_from(ASKED),
+    days=st.lists(st.none() | DAYS, min_size=2, max_size=4),
+    display=st.none() | st.sampled_from(["Male", "x"]),
 )
-def test_what_is_remembered_is_what_would_be_said_afresh(judge: Judge, code: tuple[str, str], days: list[str]) -> None:
-    days = [f"20{day[2:]}" if index % 2 else f"20{10 + index}{day[4:]}" for index, day in enumerate(days)]
-    coding, shared = Coding(*code), Opinions(judge.scope)
+def test_what_is_remembered_or_plain_is_what_the_engine_would_say(
+    judge: Judge, code: tuple[str, str], days: list[str | None], display: str | None
+) -> None:
+    coding, shared = Coding(*code, display=display), Opinions(judge.scope)
     for day in days:
-        try:
-            fresh = Opinions(judge.scope).of(coding, day)
-        except ValueError:  # a 29th of February that the year lacks
-            continue
-        held = shared.of(coding, day)
-        assert (held.verdict, held.found, held.used) == (fresh.verdict, fresh.found, fresh.used)
+        held, afresh = shared.of(coding, day), Opinions(judge.scope, plain=False).of(coding, day)
+        assert (held.verdict, held.found, held.used) == (afresh.verdict, afresh.found, afresh.used)
+        assert (held.display, held.valid_from) == (afresh.display, afresh.valid_from)
+
+
+def test_what_is_plainly_right_costs_a_fraction(judge: Judge) -> None:
+    """Of the whole engine's processor time, in turns on the same codings."""
+    codings = [Coding(PCS, f"07D{bone}{way}ZZ") for bone in "QRST" for way in "03"] * 5
+
+    def spent(plain: bool) -> float:
+        opinions = Opinions(judge.scope, plain=plain)
+        opinions.of(codings[0], "2025-01-01")
+        started = process_time()
+        for place, coding in enumerate(codings):
+            opinions._known.clear()
+            opinions.of(coding, f"2025-01-{place % 28 + 1:02}")
+        return process_time() - started
+
+    ratios = [spent(plain=True) / spent(plain=False) for _ in range(5)]
+    assert median(ratios) < 0.5
 
 
 def test_a_value_set_is_asked_of_the_main_code_alone(state: State) -> None:
