@@ -47,6 +47,8 @@ class Front:
         self._costly = tuple(f"/${each.name}" for each in door.operations if each.cost == "costly")
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(self._root):
+            return self.behind(environ, start)
         self.counters.requests()
         if self._most and environ["REQUEST_METHOD"] == "GET" and self._may_meet(environ):
             shelf = self._current()
@@ -57,10 +59,10 @@ class Front:
     # --- what is kept ----------------------------------------------------------------------------------------
 
     def _may_meet(self, environ: Environ) -> bool:
-        """True for a request below the prefix, without an identity, and with a head that is not refused."""
+        """True for a request without an identity, and with a head that is not refused."""
         if "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ or "HTTP_X_CACHE_ID" in environ:
             return False
-        if not environ.get("PATH_INFO", "").startswith(self._root) or len(environ) > HEADERS_LIMIT or not self._keeps():
+        if len(environ) > HEADERS_LIMIT or not self._keeps():
             return False
         for value in environ.values():  # noqa: SIM110  all() takes twice as long
             if value.__class__ is str and len(value) > HEADER_LIMIT:

@@ -278,6 +278,21 @@ def test_the_hooks_of_another_app_run_for_every_request_unless_it_turns_the_cach
     assert len(seen) == (1 if turned_on else 3)
 
 
+def test_what_else_another_app_answers_goes_out_as_it_comes() -> None:
+    app, sent = Flask(__name__), []
+
+    def parts() -> Iterator[str]:
+        for number in range(3):
+            sent.append(number)
+            yield "x" * 2000
+
+    app.add_url_rule("/stream", view_func=lambda: app.response_class(parts()))
+    Terminology(app, cache_before_hooks=True)
+    done = app.test_client().get("/stream", headers={"Accept-Encoding": "gzip"}, buffered=False)
+    assert len(sent) < 3
+    assert (len(done.data), "Content-Encoding" in done.headers) == (6000, False)
+
+
 def test_a_hook_added_to_our_own_app_is_asked_before_anything_kept_is_given() -> None:
     app = create_app()
     assert Client(app).get(LOOKUP).status == 200
