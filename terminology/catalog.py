@@ -242,6 +242,8 @@ class Scope:
     reader: Languages = Languages()
     supplements: tuple[str, ...] = ()
     default_supplements: tuple[str, ...] = ()
+    date_basis: tuple[str, ...] = ()
+    """What the operator says of the days that decide when records are judged, as ``system|basis``."""
     on: str | None = None
     limits: Limits = Limits()
     decorate: Supplementing | None = None

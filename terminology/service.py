@@ -127,6 +127,7 @@ class State:
             fhir=exchange.fhir,
             reader=_lenient(exchange.accept_language),
             default_supplements=tuple(self.settings.default_supplements),
+            date_basis=tuple(self.settings.date_basis),
             limits=self._limits(exchange.threshold),
             decorate=supplemented,
             guests=len(guests),
@@ -139,6 +140,7 @@ class State:
             catalog=self.catalog(fhir),
             fhir=fhir,
             default_supplements=tuple(self.settings.default_supplements),
+            date_basis=tuple(self.settings.date_basis),
             limits=self._limits(None),
             decorate=supplemented,
         )

@@ -177,6 +177,11 @@ class Settings:
         "Content",
         "Code system supplements that apply unasked, by canonical; not to systems that a request brings.",
     )
+    date_basis: tuple[str, ...] = _row(
+        (),
+        "Content",
+        "Which day decides for a code system when records are judged: url|service, url|admission or url|discharge.",
+    )
     expansion_limit: int = _row(1000, "Limits", "Most codes of an expansion that is not paged.", minimum=1)
     page_limit: int = _row(10_000, "Limits", "Most codes on one page of an expansion.", minimum=1)
     body_limit: int = _row(4_194_304, "Limits", "Most bytes of a request body.", minimum=1024)

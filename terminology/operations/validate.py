@@ -7,14 +7,12 @@ The answer is an OperationOutcome, whatever was found; a refusal says that the v
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 from terminology.issues import Invalid, NotSupported, issue
 from terminology.languages import Languages
 from terminology.model import Json
 from terminology.operation import Operation, Parameter
-from terminology.procedures.judging import Judge
-from terminology.procedures.records import Basis
+from terminology.procedures.judging import Judge, read_bases
 from terminology.procedures.validating import Validated, validated
 from terminology.request import Request
 
@@ -55,20 +53,9 @@ def judge(request: Request) -> Judge:
     """The judge that the parameters ask for; raises Invalid, NotFound and NotSupported."""
     arguments = request.arguments
     scope = replace(request.scope, on=None, languages=request.scope.reader)
-    return Judge.of(scope, arguments.get("valueSet"), _bases(arguments.all("dateBasis")), arguments.get("profile"))
-
-
-def _bases(stated: tuple[str, ...]) -> dict[str, Basis]:
-    """``system|basis`` → which day decides for a code system."""
-    found: dict[str, Basis] = {}
-    for each in stated:
-        system, _, basis = each.rpartition("|")
-        known = next((one for one in get_args(Basis) if one == basis), None)
-        if not system or known is None:
-            wanted = f"system|{' or '.join(get_args(Basis))}"
-            raise Invalid(issue("OWN_WRONG_TYPE", "dateBasis", wanted, repr(each[:100]), at="dateBasis"))
-        found[system] = known
-    return found
+    return Judge.of(
+        scope, arguments.get("valueSet"), read_bases(arguments.all("dateBasis"), "dateBasis"), arguments.get("profile")
+    )
 
 
 def respond(found: Validated, request: Request) -> Json:

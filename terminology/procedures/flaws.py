@@ -7,7 +7,6 @@ It walks over any JSON and never raises.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -68,7 +67,6 @@ _CLINICAL = {
 
 _DATES = ("DateTime", "Date", "Instant", "start", "end", "authoredOn", "issued", "recordedDate", "created", "date")
 _NO_DATES = frozenset(("performedString", "occurrenceString"))
-_DAY = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?(T.*)?")
 
 
 @cache
@@ -150,27 +148,14 @@ def _value(value: Any, path: str, fhir: FhirVersion, depth: int) -> Iterator[Iss
         yield from _node(value, path, fhir, depth + 1)
     elif isinstance(value, str):
         name = path.rpartition(".")[2]
-        if name.endswith(_DATES) and name not in _NO_DATES and "[" not in name and not _is_date(value):
+        if name.endswith(_DATES) and name not in _NO_DATES and "[" not in name and not dates.known(value):
             yield issue("OWN_NO_SUCH_DAY", path, value[:60], at=path)
-
-
-def _is_date(text: str) -> bool:
-    return bool(_DAY.fullmatch(text)) and _in_calendar(text)
-
-
-def _in_calendar(text: str) -> bool:
-    year, month, day = (text[:10] + "-01-01"[len(text[:10]) - 4 :] if len(text) < 10 else text[:10]).split("-")
-    leap = int(year) % 4 == 0 and (int(year) % 100 != 0 or int(year) % 400 == 0)
-    days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    return int(day) <= days[int(month) - 1]
 
 
 def _period(node: Json, path: str) -> Iterator[Issue]:
     """A period that ends before it starts; of partial dates only what is certain."""
-    start, end = node.get("start"), node.get("end")
-    if not isinstance(start, str) or not isinstance(end, str) or not (_is_date(start) and _is_date(end)):
-        return
-    if dates.last_day(end) < dates.first_day(start):
+    start, end = node.get("start") or "", node.get("end") or ""
+    if dates.known(start) and dates.known(end) and dates.last_day(end) < dates.first_day(start):
         yield issue("OWN_REVERSED", path, start, end, at=path)
 
 

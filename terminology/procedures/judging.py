@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from terminology import dates
 from terminology.catalog import Scope
@@ -35,6 +35,19 @@ other system the day of service. A record that does not state that day is judged
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 Span = tuple[str | None, str | None]
+
+
+def read_bases(stated: Iterable[str], at: str = "date_basis") -> dict[str, Basis]:
+    """From ``system|basis``; raises Invalid for what is none. ``at`` is the parameter or setting that states it."""
+    found: dict[str, Basis] = {}
+    for each in stated:
+        system, _, basis = each.rpartition("|")
+        known = next((one for one in get_args(Basis) if one == basis), None)
+        if not system or known is None:
+            wanted = f"system|{' or '.join(get_args(Basis))}"
+            raise Invalid(issue("OWN_WRONG_TYPE", at, wanted, repr(each[:100]), at=at))
+        found[system] = known
+    return found
 
 
 class Content(Protocol):
@@ -80,7 +93,8 @@ class Judge:
         wanted = _value_set(value_set, scope) if value_set else None
         asking = prepare(wanted, scope) if wanted else scope
         bound = profiles.named(profile) if profile else None
-        return cls(scope, asking, wanted, {**BASES, **(bases or {})}, bound, made_of=made_of)
+        decided = {**BASES, **read_bases(scope.date_basis), **(bases or {})}
+        return cls(scope, asking, wanted, decided, bound, made_of=made_of)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Judge.of, self.made_of

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from terminology import dates
 from terminology.issues import Invalid, issue
 from terminology.model import Coding, FhirVersion, Json
 from terminology.procedures.elements import KINDS, Coded, coded
@@ -17,7 +18,6 @@ from terminology.procedures.records import Basis, Days, Element, Finding, Record
 from terminology.procedures.rules import rule_of
 
 ROW = "row"
-_DAY = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?")
 Chain = tuple[Json, ...]
 """The objects from the resource down to the one that holds an element."""
 
@@ -180,7 +180,7 @@ def _span(value: Any) -> tuple[str | None, str | None] | None:
 
 def _day(value: Any) -> str | None:
     """The day as it was written: no time, no time zone."""
-    return value[:10] if isinstance(value, str) and _DAY.fullmatch(value) else None
+    return str(value)[:10] if dates.known(value) else None
 
 
 def _stay(resource: Json, kind: str) -> Iterator[Days]:

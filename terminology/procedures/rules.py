@@ -128,6 +128,15 @@ def malformed(case: Case) -> Iterator[Issue]:
         yield issue("OWN_CODE_FORM", code, system, own.example, at="code")
 
 
+def wrong_display(case: Case) -> Iterator[Issue]:
+    """What the engine says of a display, with the one that is right."""
+    said = case.said
+    for each in said.issues if said else ():
+        if said and rule_of(each.message_id, each.severity).name == "wrong-display":
+            meant = replace(said.coding, display=said.display) if said.display else None
+            yield replace(each, suggestion=meant)
+
+
 def undated_system(case: Case) -> Iterator[Issue]:
     """A code of a whole system of which no release states a date: that of FHIR's own codes, say. Not of the systems
     with a form here: these have releases, so that an undated one says nothing of other years."""
@@ -342,7 +351,15 @@ RULES: tuple[Rule, ...] = (
     Rule("deprecated-code", "coding", "warning", "right", said_by=("DEPRECATED_CONCEPT_FOUND",)),
     Rule("abstract-code", "coding", "warning", "right", said_by=("ABSTRACT_CODE_NOT_ALLOWED",)),
     Rule("other-case", "coding", "information", "right", said_by=("CODE_CASE_DIFFERENCE", "CODE_NOT_IN_NORMAL_FORM")),
-    Rule("wrong-display", "coding", "error", "wrong", said_by=("Display_Name*", "NO_VALID_DISPLAY*")),
+    Rule(
+        "wrong-display",
+        "coding",
+        "error",
+        "wrong",
+        wrong_display,
+        said_by=("Display_Name*", "NO_VALID_DISPLAY*"),
+        instead_of=("wrong-display",),
+    ),
     Rule("old-display", "coding", "warning", "right", said_by=("INACTIVE_DISPLAY_FOUND",)),
     Rule("other-display", "coding", "information", "right", said_by=("NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK",)),
     Rule(

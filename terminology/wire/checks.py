@@ -22,14 +22,13 @@ def checkable(value: Any) -> Any:
 
 
 def problem(resource: Json, fhir: FhirVersion) -> str | None:
-    """What fhir.resources finds wrong with a resource, on one line; None where it finds nothing."""
-    kind = str(resource.get("resourceType"))
+    """What fhir.resources finds wrong with a resource, on one line; None where it finds nothing. It goes to the log, so
+    it holds nothing of what the resource says."""
     try:
-        model = getattr(import_module(f"{_PACKAGES[fhir]}.{kind.lower()}"), kind)
-        model.model_validate(checkable(resource))
-    except (ValueError, ImportError, AttributeError) as wrong:
+        found = "; ".join(f"{path}: {sentence}" for path, sentence in reasons(resource, fhir))
+    except (ImportError, AttributeError) as wrong:
         return " ".join(str(wrong).split())[:2000]
-    return None
+    return found[:2000] or None
 
 
 def reasons(resource: Json, fhir: FhirVersion) -> list[tuple[str, str]]:

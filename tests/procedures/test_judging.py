@@ -18,6 +18,7 @@ from terminology.procedures.judging import Judge
 from terminology.procedures.opinions import Opinions
 from terminology.procedures.records import Judgement
 from terminology.service import State
+from terminology.settings import Settings
 
 DONOR = "https://flask-fhir-terminology.org/fhir/ValueSet/bone-marrow-harvest-donor"
 
@@ -119,6 +120,12 @@ def test_every_form_of_occurrence_is_read_in_r5(judged: Callable[..., Judgement]
     assert judged(procedure("cpt#38232", **when), "R5").verdict == verdict
 
 
+@pytest.mark.parametrize("written", ["2011-02-30", "2011-13", "2011-6-1", "06/01/2011", "20110601"])
+def test_a_day_that_is_none_is_told_and_counts_as_no_day(judged: Callable[..., Judgement], written: str) -> None:
+    judgement = judged(procedure("cpt#38232", day=written))
+    assert [each.reason for each in judgement.findings] == ["invalid-value", "no-date"]
+
+
 def test_a_period_in_which_the_meaning_of_a_code_changed_is_told(judged: Callable[..., Judgement]) -> None:
     judgement = judged(procedure("cpt#38230", performedPeriod={"start": "2011-12-20", "end": "2012-01-05"}))
     assert [each.reason for each in judgement.findings] == ["date-across-boundary"]
@@ -156,6 +163,13 @@ def test_the_day_that_decides_is_a_setting(state: State) -> None:
     judge = Judge.of(state, bases={PCS: "service"})
     record = judge.read(procedure("pcs#07DR3ZZ", day="2024-09-28", **stay("2024-09-28", "2024-10-02")), "R4")
     assert judge.judge(record).verdict == "unjudged"
+
+
+def test_the_operator_may_say_which_day_decides() -> None:
+    judge = Judge.of(State(Settings.load(stated={"date_basis": [f"{PCS}|service"]})))
+    assert judge.bases[PCS] == "service"
+    assert judge.bases[CM] == "discharge"
+    assert Judge.of(judge.scope, bases={PCS: "admission"}).bases[PCS] == "admission"
 
 
 def test_an_unstated_basis_falls_back_to_the_day_of_service_and_says_so(judged: Callable[..., Judgement]) -> None:

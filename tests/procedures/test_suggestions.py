@@ -52,6 +52,9 @@ CODES: list[tuple[tuple[Any, ...], list[tuple[str, str]]]] = [
     ((PCS, "Z52.3"), [(CM, "Z52.3")]),
     ((CPT, "5-410.00"), [(OPS, "5-410.00")]),
     ((PCS, "41.91"), [(ICD_9, "41.91")]),
+    # --- a wrong display
+    ((PCS, "07DR3ZZ", None, "Something else"), [(PCS, "07DR3ZZ")]),
+    ((CPT, "38232", None, "Something else"), NONE),  # displays are not held
     # --- another name of a system
     ((OID, "38232"), [(CPT, "38232")]),
     (("2.16.840.1.113883.6.12", "38230"), [(CPT, "38230")]),
@@ -103,6 +106,7 @@ def test_a_record_leads_to_what_was_probably_meant(judge: Judge, record: Any, wa
         ((OID, "38232"), OWN_LABEL),
         ((PCS, "38230"), DONOR_LABEL),
         ((CPT, "38232", None, None, "2011-06-01"), BOTH_LABEL),
+        ((PCS, "07DR3ZZ", None, "Something else"), "Extraction of Iliac Bone Marrow, Percutaneous Approach"),
         ((CPT, "07DR3ZZ"), "Extraction of Iliac Bone Marrow, Percutaneous Approach"),
     ],
     ids=str,
