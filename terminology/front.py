@@ -27,7 +27,7 @@ Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 
 _OK = "200 OK"
 _NOT_MODIFIED = "304 Not Modified"
-_OWN = frozenset(("Content-Length", "X-Request-Id"))
+_ANY = Languages()
 
 
 class Front:
@@ -59,15 +59,10 @@ class Front:
     # --- what is kept ----------------------------------------------------------------------------------------
 
     def _may_meet(self, environ: Environ) -> bool:
-        """True for a request without an identity, and with a head that is not refused."""
+        """True for a request without an identity, to an app that need not see it."""
         if "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ or "HTTP_X_CACHE_ID" in environ:
             return False
-        if len(environ) > HEADERS_LIMIT or not self._keeps():
-            return False
-        for value in environ.values():  # noqa: SIM110  all() takes twice as long
-            if value.__class__ is str and len(value) > HEADER_LIMIT:
-                return False
-        return True
+        return self._keeps()
 
     def _current(self) -> Shelf | None:
         """The shelf of the content as it is now; None where the store cannot be asked, which the door will say."""
@@ -93,6 +88,8 @@ class Front:
             if kept is None:
                 return self._missed(shelf, key, alias, environ, start)
             shelf.put(alias, kept, len(environ.get("QUERY_STRING", "")))
+        if not _within_limits(environ):
+            return self._passed(environ, start)
         self.counters.hits()
         return self._sent(shelf, kept, environ, start, began)
 
@@ -104,7 +101,8 @@ class Front:
             query = pairs(environ.get("QUERY_STRING", ""))
             form = next((value for name, value in reversed(query) if name == "_format"), None)
             medium = accepted(environ.get("HTTP_ACCEPT"), form, endpoint.fhir)
-            languages = Languages.parse(environ.get("HTTP_ACCEPT_LANGUAGE"))
+            stated = environ.get("HTTP_ACCEPT_LANGUAGE")
+            languages = Languages.parse(stated) if stated else _ANY
         except Refusal:
             return None
         if "$" in rest:  # an operation reads its parameters by name; a search repeats them as they came
@@ -115,30 +113,37 @@ class Front:
 
     def _missed(self, shelf: Shelf, key: Hashable, alias: Hashable, environ: Environ, start: Start) -> Iterable[bytes]:
         """Makes the answer and keeps it; a costly one only once for all who wait for it."""
+        if not environ["PATH_INFO"].endswith(self._costly):
+            taken, _ = self._made(shelf, key, alias, environ)
+            return self._compressed(taken, environ, start)
         began = perf_counter()
-        taken: list[_Taken] = []
+        own: list[_Taken] = []
 
         def make() -> Kept | None:
-            self.counters.misses()
-            taken.append(_Taken.of(self.behind, environ))
-            kept = taken[0].kept if environ.get(PURE) else None
-            if kept is not None:
-                text = len(environ.get("QUERY_STRING", ""))
-                shelf.put(key, kept, text)
-                shelf.put(alias, kept, text)
-                self.counters.holds(shelf.size)
+            taken, kept = self._made(shelf, key, alias, environ)
+            own.append(taken)
             return kept
 
-        if environ["PATH_INFO"].endswith(self._costly):
-            kept = shelf.once(key, make)
-            if kept is not None and not taken:
-                self.counters.shared()
-                return self._sent(shelf, kept, environ, start, began)
-            if kept is None and not taken:
-                return self._passed(environ, start)
-        else:
-            make()
-        return self._compressed(taken[0], environ, start)
+        kept = shelf.once(key, make)
+        if own:
+            return self._compressed(own[0], environ, start)
+        if kept is None or not _within_limits(environ):
+            return self._passed(environ, start)
+        self.counters.shared()
+        return self._sent(shelf, kept, environ, start, began)
+
+    def _made(self, shelf: Shelf, key: Hashable, alias: Hashable, environ: Environ) -> tuple[_Taken, Kept | None]:
+        """The answer, which is kept where it may be."""
+        self.counters.misses()
+        taken = _Taken.of(self.behind, environ)
+        if PURE not in environ or taken.status != _OK:
+            return taken, None
+        kept = Kept(taken.status, taken.headers, taken.body)
+        text = len(environ.get("QUERY_STRING", ""))
+        shelf.put(key, kept, text)
+        shelf.put(alias, kept, text)
+        self.counters.holds(shelf.size)
+        return taken, kept
 
     # --- what is sent ----------------------------------------------------------------------------------------
 
@@ -148,7 +153,7 @@ class Front:
         status, headers, body = kept.status, kept.plain, kept.body
         coding = get("HTTP_ACCEPT_ENCODING")
         known = get("HTTP_IF_NONE_MATCH")
-        if known is not None and kept.etag is not None and matches(known, kept.etag):
+        if known is not None and (etag := kept.etag) is not None and matches(known, etag):
             status, headers, body = _NOT_MODIFIED, kept.not_modified, b""
         elif coding is not None and compression.suits(coding, len(body), self._least):
             headers, body = shelf.packed(kept)
@@ -207,13 +212,15 @@ class _Taken:
     def packable(self) -> bool:
         return bool(self.body) and not any(name == "Content-Encoding" for name, _ in self.headers)
 
-    @property
-    def kept(self) -> Kept | None:
-        """As it may be given again."""
-        if self.status != _OK:
-            return None
-        etag = next((value for name, value in self.headers if name == "ETag"), None)
-        return Kept(self.status, tuple(each for each in self.headers if each[0] not in _OWN), self.body, etag)
+
+def _within_limits(environ: Environ) -> bool:
+    """False for a head that the door might refuse."""
+    if len(environ) > HEADERS_LIMIT:
+        return False
+    for value in environ.values():  # noqa: SIM110  all() takes twice as long
+        if value.__class__ is str and len(value) > HEADER_LIMIT:
+            return False
+    return True
 
 
 def _as_sent(environ: Environ) -> Hashable:

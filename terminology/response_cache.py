@@ -9,12 +9,14 @@ bytes; what is asked for again moves to the younger.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from terminology import compression
 
 Header = tuple[str, str]
+
+_OF_ONE = frozenset(("Content-Length", "X-Request-Id"))
 
 OVERHEAD = 1200
 """Bytes that a kept answer takes beside its body: headers, keys, and what Python adds (measured with tracemalloc)."""
@@ -26,18 +28,34 @@ PATIENCE = 10.0
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """One answer: its headers without X-Request-Id and Content-Length. ``counted``: the half that counts its bytes."""
+    """One answer, with its headers as they were sent first. Most are never asked for again, so what is needed to give
+    it once more is made then. ``counted``: the half that counts its bytes."""
 
     status: str
-    headers: tuple[Header, ...]
+    sent: Sequence[Header]
     body: bytes
-    etag: str | None
-    plain: tuple[Header, ...] = ()
     packed: tuple[tuple[Header, ...], bytes] | None = None
     counted: int = -1
+    _headers: tuple[Header, ...] = ()
+    _plain: tuple[Header, ...] = ()
 
-    def __post_init__(self) -> None:
-        self.plain = (*self.headers, ("Content-Length", str(len(self.body))))
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """Without those of one request and one coding."""
+        if not self._headers:
+            self._headers = tuple(each for each in self.sent if each[0] not in _OF_ONE)
+        return self._headers
+
+    @property
+    def plain(self) -> tuple[Header, ...]:
+        """The headers of the body as it is."""
+        if not self._plain:
+            self._plain = (*self.headers, ("Content-Length", str(len(self.body))))
+        return self._plain
+
+    @property
+    def etag(self) -> str | None:
+        return next((value for name, value in self.sent if name == "ETag"), None)
 
     @property
     def size(self) -> int:
@@ -53,7 +71,8 @@ class Kept:
 class Flight:
     """An answer that is being made, for those who asked the same meanwhile."""
 
-    landed: threading.Event = field(default_factory=threading.Event)
+    landed: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who makes it; an Event would cost five times as much."""
     made: Kept | None = None
 
 
@@ -121,8 +140,10 @@ class Shelf:
             leads = flight is None
             if flight is None:
                 flight = self._flights[key] = Flight()
+                flight.landed.acquire()
         if not leads:
-            flight.landed.wait(PATIENCE)
+            if flight.landed.acquire(timeout=PATIENCE):
+                flight.landed.release()
             return flight.made
         try:
             flight.made = make()
@@ -130,4 +151,4 @@ class Shelf:
         finally:
             with self._lock:
                 del self._flights[key]
-            flight.landed.set()
+            flight.landed.release()

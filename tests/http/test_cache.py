@@ -304,7 +304,7 @@ def test_a_hook_added_to_our_own_app_is_asked_before_anything_kept_is_given() ->
 
 
 def made(size: int) -> Kept:
-    return Kept("200 OK", (("Content-Type", "text/plain"),), b"x" * size, None)
+    return Kept("200 OK", (("Content-Type", "text/plain"),), b"x" * size)
 
 
 def test_a_shelf_keeps_no_more_than_its_bytes_and_what_was_asked_for_last() -> None:
