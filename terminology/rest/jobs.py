@@ -76,7 +76,7 @@ class Jobs:
         if not _LATER.search(asked.header("prefer") or ""):
             raise Invalid(issue("OWN_BULK_PREFER"))
         given, lines = self._sent(asked)
-        exchange = Exchange(self._fhir, "system", accept_language=asked.header("accept-language"), strict=asked.strict)
+        exchange = self._exchange(asked)
         VALIDATE_BULK.run(self._service.request(VALIDATE_BULK, given, exchange))
         job = self._job(asked, given, client(exchange))
         records = self._take(bulk, job, lines)
@@ -142,10 +142,9 @@ class Jobs:
             said = operation_outcome([issue("OWN_BULK_FAILED", job.problem)], _languages(asked))
             return Answer(500, said)
         if job.state == "done":
-            expires = datetime.now(UTC).timestamp() + job.expires - job.now
-            headers = {"Expires": format_datetime(datetime.fromtimestamp(expires, UTC), usegmt=True)}
             made = json_text.write(_manifest(job, bulk.jobs.parts(job.id), asked.base))
-            return Answer(200, headers={**headers, "Content-Type": "application/json; charset=utf-8"}, bare=made)
+            headers = {"Expires": _expires(job), "Content-Type": "application/json; charset=utf-8"}
+            return Answer(200, headers=headers, bare=made)
         bulk.run()  # a job that another process left is taken up here
         return Answer(202, None, {"X-Progress": _progress(job), "Retry-After": str(_wait(job))})
 
@@ -164,13 +163,17 @@ class Jobs:
             raise NotFound(issue("OWN_BULK_UNKNOWN", name, self._service.settings.bulk_kept, "bulk_kept"))
         if not accepts_lines(asked.header("accept")):
             raise NotAcceptable(issue("OWN_NOT_ACCEPTABLE", (asked.header("accept") or "")[:200], NDJSON))
-        return Answer(200, headers={"Content-Type": NDJSON}, bare=found)
+        return Answer(200, headers={"Expires": _expires(job), "Content-Type": NDJSON}, bare=found)
+
+    def _exchange(self, asked: Asked) -> Exchange:
+        """What surrounds the parameters, and tells whose a job is."""
+        return Exchange(self._fhir, "system", accept_language=asked.header("accept-language"), strict=asked.strict)
 
     def _found(self, asked: Asked, identity: str) -> tuple[Bulk, Job]:
         bulk = self._bulk
         if asked.nested:
             raise NotSupported(issue("OWN_BULK_NESTED"))
-        job = bulk.jobs.find(client(Exchange(self._fhir, "system")), identity)
+        job = bulk.jobs.find(client(self._exchange(asked)), identity)
         if job is None:
             raise NotFound(issue("OWN_BULK_UNKNOWN", identity, self._service.settings.bulk_kept, "bulk_kept"))
         return bulk, job
@@ -217,6 +220,12 @@ def _manifest(job: Job, parts: list[Part], base: str) -> Json:
         "output": files("outcomes"),
         "error": files("errors"),
     }
+
+
+def _expires(job: Job) -> str:
+    """When the job and its results are removed, as HTTP says it."""
+    left = datetime.now(UTC).timestamp() + job.expires - job.now
+    return format_datetime(datetime.fromtimestamp(left, UTC), usegmt=True)
 
 
 def _progress(job: Job) -> str:

@@ -112,6 +112,14 @@ def test_writes_that_nobody_should_make_or_nothing_would_keep_are_refused_at_sta
     assert said in done.stderr
 
 
+def test_jobs_that_nothing_would_keep_are_refused_at_start(tmp_path):
+    done = subprocess.run(
+        command(free_port(), "--bulk"),
+        capture_output=True, text=True, check=False, env=clean_environment(), cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, "bulk: nothing would keep the jobs" in done.stderr) == (2, True)
+
+
 def test_a_host_that_does_not_exist_is_refused(monkeypatch):
     def fail(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

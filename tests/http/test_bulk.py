@@ -91,6 +91,7 @@ def outcomes(client: Client, listed: list[dict[str, Any]]) -> list[dict[str, Any
         answer = client.app.test_client().get(each["url"].removeprefix("http://localhost"), headers={"Accept": NDJSON})
         assert (answer.status_code, answer.content_type) == (200, NDJSON)
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Expires"]
         read = [json.loads(line) for line in answer.data.splitlines()]
         assert len(read) == each["count"]
         found += read
@@ -322,6 +323,54 @@ def test_a_job_that_is_under_way_is_cancelled_and_leaves_nothing(idle: Client) -
     for method in ("GET", "DELETE"):
         reply = idle.ask(method, place)
         assert (reply.status, reply.ids, reply.headers["Cache-Control"]) == (404, ["OWN_BULK_UNKNOWN"], "no-store")
+
+
+class Slow:
+    """A judge that takes its time over each record, and counts them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.judged = 0
+
+    def __call__(self, _: Any) -> Any:
+        def outcome(record: Any) -> Any:
+            self.judged += 1
+            time.sleep(self.seconds)
+            return {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
+
+        return outcome
+
+
+def test_a_job_is_cancelled_while_a_thread_judges_it_and_the_thread_goes_on_with_the_next_one(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(make(bulk_lease=1))
+    slow = Slow(0.02)
+    monkeypatch.setattr(service(client).bulk, "_judging", slow)
+    place = path(send(client, lines(*[procedure()] * 100)))
+    while not slow.judged:
+        time.sleep(0.01)
+    assert client.ask("DELETE", place).status == 202
+    assert rows(client) == 0
+    slow.seconds = 0
+    made = manifest(client, send(client, lines(procedure())))
+    assert [each["count"] for each in made["output"]] == [1]
+
+
+def test_a_slow_worker_says_that_it_lives_so_that_no_other_takes_its_job(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk takes twice the lease, and a second worker asks for work all the while."""
+    client = Client(make(bulk_lease=1))
+    bulk = service(client).bulk
+    slow = Slow(0.04)
+    monkeypatch.setattr(bulk, "_judging", slow)
+    other = Runner(lambda: bulk.jobs, slow, 1)
+    other.start()
+    made = manifest(client, send(client, lines(*[procedure()] * 50)))
+    other.stop()
+    assert [each["count"] for each in made["output"]] == [50]
+    assert slow.judged == 50
 
 
 def test_a_done_job_is_deleted_with_its_results(client: Client) -> None:
