@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
 from terminology.model import (
@@ -73,7 +74,7 @@ class WithExpressions:
     def __init__(self, base: CodeSystemProvider) -> None:
         self.base = base
 
-    @property
+    @cached_property
     def info(self) -> CodeSystemInfo:
         info = self.base.info
         known = {declared.code for declared in info.properties}

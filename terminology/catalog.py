@@ -7,11 +7,13 @@ before the order of versions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
+from typing import Any, TypeVar
 
 from terminology import implied, versions
+from terminology.frozen import quickly
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
@@ -29,6 +31,10 @@ from terminology.releases import InForce, in_force
 from terminology.versions import VersionPolicy
 
 Place = tuple[int, tuple[tuple[int, int, str], ...]]
+T = TypeVar("T")
+REMEMBERED = 2048
+"""So many conclusions a catalog keeps."""
+
 Supplementing = Callable[[CodeSystemProvider, tuple[Supplement, ...]], CodeSystemProvider]
 
 
@@ -52,6 +58,8 @@ class Catalog:
     below: Catalog | None = None
     _of: Mapping[str, tuple[Supplement, ...]] = field(init=False, repr=False, default_factory=dict)
     """The supplements of this layer by the url of what they supplement."""
+    _known: dict[Hashable, Any] = field(init=False, repr=False, default_factory=dict)
+    """What was worked out from this catalog and what lies below: it goes when the catalog goes."""
 
     def __post_init__(self) -> None:
         index: dict[str, tuple[Supplement, ...]] = {}
@@ -64,6 +72,18 @@ class Catalog:
     def over(self, base: Catalog) -> Catalog:
         """This layer, with ``base`` below its own lowest one."""
         return replace(self, below=self.below.over(base) if self.below else base)
+
+    def remembered(self, key: Hashable, make: Callable[[], T | None]) -> T | None:
+        """What ``make`` says, which ``key`` and this catalog decide alone. What is not there is looked for each time:
+        no client fills the memory with names of nothing."""
+        known: T | None = self._known.get(key)
+        if known is None:
+            known = make()
+            if known is not None:
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                self._known[key] = known
+        return known
 
     def layers(self) -> Iterator[Catalog]:
         layer: Catalog | None = self
@@ -86,6 +106,9 @@ class Catalog:
 
     def code_system(self, url: str, version: str | None = None) -> CodeSystemProvider | None:
         """The best edition that ``version`` names and that can answer; None where there is none."""
+        return self.remembered(("code system", url, version), lambda: self._code_system(url, version))
+
+    def _code_system(self, url: str, version: str | None) -> CodeSystemProvider | None:
         fitting = [
             provider
             for provider in self._held(url).values()
@@ -111,6 +134,9 @@ class Catalog:
 
     def versions_of(self, url: str) -> list[str]:
         """The versions of a code system that can answer, in order."""
+        return list(self.remembered(("versions", url), lambda: self._versions_of(url) or None) or ())
+
+    def _versions_of(self, url: str) -> list[str]:
         held = {p.info.canonical.version for p in self.editions(url) if p.info.answers}
         return sorted((version for version in held if version), key=versions.order)
 
@@ -128,6 +154,9 @@ class Catalog:
 
     def value_set(self, url: str, version: str | None = None) -> ValueSet | None:
         """The highest version of a value set that ``version`` names; without a resource what the url implies."""
+        return self.remembered(("value set", url, version), lambda: self._value_set(url, version))
+
+    def _value_set(self, url: str, version: str | None) -> ValueSet | None:
         seen: dict[str | None, ValueSet] = {}
         for layer in self.layers():
             for held in layer.value_sets.get(url, ()):
@@ -203,6 +232,8 @@ class Catalog:
 
     def alias(self, url: str) -> str | None:
         """The code system url that ``url`` is another name of; None where it is none, and where that is disputed."""
+        if self.remembered(("url", url), lambda: any(url in layer.code_systems for layer in self.layers()) or None):
+            return None
         found = self.namings(url)
         return next(iter(found)) if len(found) == 1 else None
 
@@ -231,6 +262,7 @@ class Limits:
     resources: int = 100
 
 
+@quickly
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """All that is particular to one request, and nothing else is: made once, handed down, never changed."""
@@ -270,8 +302,20 @@ class Scope:
             editions = [each for each in editions if versions.matches(version, each.info.canonical.version)]
         return in_force(editions, self.on or "")
 
+    def but(self, **changes: Any) -> Scope:
+        """This scope with changes; itself where nothing changes (``dataclasses.replace`` takes twice as long)."""
+        if all(getattr(self, name) == value for name, value in changes.items()):
+            return self
+        return Scope(*[changes[name] if name in changes else getattr(self, name) for name in _SCOPE])
+
     def provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
         """The code system that answers, with the supplements that apply to it."""
+        if self.supplements or self.on:
+            return self._provider(url, version)
+        key = ("provider", url, version, self.default_supplements, self.guests, self.decorate)
+        return self.catalog.remembered(key, lambda: self._provider(url, version))
+
+    def _provider(self, url: str, version: str | None) -> CodeSystemProvider | None:
         found = self.code_system(url, version)
         return None if found is None else self.supplemented(found)
 
@@ -305,6 +349,9 @@ class Scope:
         if not names(self.default_supplements, supplement.info.canonical):
             return False
         return self.catalog.owner(provider) >= self.guests
+
+
+_SCOPE = tuple(each.name for each in fields(Scope))
 
 
 def names(wanted: Iterable[str], canonical: Canonical) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from terminology import versions
+from terminology.frozen import quickly
 from terminology.issues import Invalid, issue
 from terminology.model import (
     Canonical,
@@ -182,6 +183,7 @@ def leaves(concepts: ConceptSet) -> Iterator[Select | Import]:
             yield from leaves(part)
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Overload:
     """How a compose treats several versions of one system: ``several`` meet in it; ``match`` means that their codes
@@ -198,8 +200,11 @@ def overload(concepts: ConceptSet, stated: bool | None) -> Overload:
     Where every include and every exclude pins a version of one system and no version stands on both sides, taking
     codes away can only mean the codes of any version: the versions match, though nobody said so.
     """
+    parts = (*included(concepts), *excluded(concepts))
+    if len(parts) < 2:
+        return Overload(several=False, match=bool(stated), implied=False)
     pinned: dict[str, set[str | None]] = {}
-    for part in (*included(concepts), *excluded(concepts)):
+    for part in parts:
         if select := lead(part):
             pinned.setdefault(select.system.url, set()).add(select.system.version)
     several = any(len(held) > 1 for held in pinned.values())

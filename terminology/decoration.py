@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminology.expansion import Member
+from terminology.frozen import quickly
 from terminology.languages import Languages, best, is_display, names
 from terminology.model import Designation, Json
 
@@ -42,6 +43,7 @@ ECHOED_OF_VALUE_SET = frozenset(
 ECHOED_OF_DESIGNATION = ECHOED_OF_SYSTEM | {f"{SD}structuredefinition-standards-status"}
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a reader wants to see of each code. ``only`` restricts designations: ``system|code`` or
@@ -53,6 +55,7 @@ class Wanted:
     properties: tuple[str, ...] = ()
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Decorated:
     """A listed code, ready to be shown. ``declared`` are the properties it carries, with their uris;
@@ -75,6 +78,10 @@ class Decorated:
 def decorated(member: Member, wanted: Wanted, contains: tuple[Decorated, ...] = ()) -> Decorated:
     """A member as it is shown."""
     concept, info = member.concept, member.provider.info
+    if _plain(member, wanted):
+        version = info.canonical.version if member.versioned else None
+        url, code = info.canonical.url, concept.code
+        return Decorated(url, code, concept.display, version, concept.abstract, concept.inactive, contains=contains)
     candidates = _candidates(member)
     chosen = best(candidates, wanted.languages)
     properties = list(_properties(member, wanted))
@@ -92,6 +99,14 @@ def decorated(member: Member, wanted: Wanted, contains: tuple[Decorated, ...] = 
         sources=tuple(_sources(member, chosen, wanted, properties)),
         contains=contains,
     )
+
+
+def _plain(member: Member, wanted: Wanted) -> bool:
+    """True for a member with nothing but a display, for a reader who wants no more: most of a long list."""
+    concept = member.concept
+    more = concept.designations or concept.properties or concept.extensions or member.listed
+    asked = wanted.languages or wanted.properties
+    return not (more or asked) and concept.display is not None and concept.status in (None, "active")
 
 
 def _candidates(member: Member) -> tuple[Designation, ...]:
@@ -152,6 +167,8 @@ def _properties(member: Member, wanted: Wanted) -> Iterator[Shown]:
     yield from _turned(member)
     if "definition" in wanted.properties and concept.definition:
         yield "definition", "String", concept.definition, f"{CONCEPT_PROPERTIES}definition", None
+    if not wanted.properties:
+        return
     uris = {declared.code: declared.uri for declared in member.provider.info.properties}
     for held in concept.properties:
         if held.value is None or (held.code == "status" and concept.status not in (None, "active")):

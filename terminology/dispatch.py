@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import signals
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.urls import iri_to_uri
-from werkzeug.wsgi import get_input_stream
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from terminology.door import Door, Reply
 
@@ -75,7 +76,17 @@ class _WsgiBody:
         return most
 
     def read(self, limit: int) -> bytes:
-        return self.stream(limit).read()
+        environ = self._environ
+        length = get_content_length(environ)
+        if length is None or length > limit:
+            return self.stream(limit).read()
+        data: bytes = environ["wsgi.input"].read(length)
+        while len(data) < length:
+            more = environ["wsgi.input"].read(length - len(data))
+            if not more:
+                raise ClientDisconnected
+            data += more
+        return data
 
     def stream(self, limit: int) -> IO[bytes]:
         return get_input_stream(self._environ, max_content_length=limit)

@@ -23,6 +23,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from werkzeug.sansio.utils import get_host
 from werkzeug.wsgi import get_content_length
 
+from terminology.frozen import quickly
 from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
 from terminology.model import FhirVersion, Json
 from terminology.operation import Operation
@@ -90,6 +91,7 @@ class Body(Protocol):
         ...
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What goes back over HTTP; the length of the body is for the adapter to tell."""
@@ -216,6 +218,7 @@ def _loopback(host: str | None) -> bool:
 # --- what came ---------------------------------------------------------------------------------------------------
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class _Incoming:
     """The body of a request, read when a handler wants it, as what the handler takes it for."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import cast
 
 from terminology import validity
 from terminology.catalog import Scope
 from terminology.conceptset import Overload, included, lead, overload
+from terminology.frozen import quickly
 from terminology.issues import NotFound, NotSupported, TooCostly, Unprocessable, issue
 from terminology.membership import Reference, Verdict, among, excluding
 from terminology.model import (
@@ -31,10 +33,10 @@ from terminology.model import (
     Query,
     Select,
     Selection,
-    Tree,
     Union,
     ValueSet,
     ValueSetInfo,
+    tree_of,
 )
 from terminology.resolution import edition, imported
 from terminology.validity import Release
@@ -43,6 +45,7 @@ from terminology.versions import Rule
 CHUNK = 500
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Member:
     """One code of a value set. ``versioned``: its version matters, because several versions meet."""
@@ -123,6 +126,7 @@ def _not_on(provider: CodeSystemProvider, on: str, code: str) -> Issue:
     return issue("OWN_CANNOT_LIST_ON_DATE", provider.info.canonical.url, on, reason, at="date")
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class _Listing:
     value_set: ValueSet
@@ -265,6 +269,7 @@ def _chunks(found: Iterable[Member]) -> Iterator[list[Member]]:
 # --- pages and trees ------------------------------------------------------------------------------------------
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Node:
     """A member and those nested under it."""
@@ -273,6 +278,7 @@ class Node:
     contains: tuple[Node, ...] = ()
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Page:
     """What of a listing is shown: the nodes, and how many codes there are in all."""
@@ -308,10 +314,18 @@ def page(
 
 
 def pushed_down(
-    value_set: ValueSet, scope: Scope, trail: Trail, text: str | None, count: int | None, offset: int | None
+    value_set: ValueSet,
+    scope: Scope,
+    trail: Trail,
+    text: str | None,
+    count: int | None,
+    offset: int | None,
+    *,
+    detailed: bool = True,
 ) -> Page | None:
     """The page of a value set that is one query to one code system which counts without listing: read is the page,
-    whatever the size of the system. None where the value set is anything else, or fits on one page."""
+    whatever the size of the system. None where the value set is anything else, or fits on one page. Not ``detailed``,
+    the members have their display and little else."""
     parts = included(value_set.concepts)
     if count is None or isinstance(value_set.concepts, Difference) or len(parts) != 1:
         return None
@@ -331,7 +345,7 @@ def pushed_down(
     vouched = listing.vouched(provider)
     if scope.on and not vouched:
         _refuse_undated(provider, query, scope.on)
-    asked = replace(query, offset=offset or 0, limit=count)
+    asked = replace(query, offset=offset or 0, limit=count, detailed=detailed)
     selection, language = provider.select(asked), value_set.info.language
     listing.note_open(provider, selection)
     shown = [Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in selection]
@@ -347,7 +361,7 @@ def _refuse_undated(provider: CodeSystemProvider, query: Query, on: str) -> None
 
 
 def _counted(provider: object) -> Counted | None:
-    return provider if isinstance(provider, Counted) else None
+    return cast("Counted", provider) if hasattr(provider, "count") else None
 
 
 def _nodes(value_set: ValueSet, listed: Sequence[Member], trail: Trail, nested: bool) -> tuple[Node, ...]:
@@ -392,7 +406,8 @@ def _node(place: int, listed: Sequence[Member], below: dict[int | None, list[int
 
 
 def _nearest(member: Member, places: dict[tuple[str, str], int]) -> set[int]:
-    if not isinstance(member.provider, Tree):
+    tree = tree_of(member.provider)
+    if tree is None:
         return set()
     system, found = str(member.canonical), set()
     pending, seen = list(member.concept.parents), {member.concept.code}
@@ -403,7 +418,7 @@ def _nearest(member: Member, places: dict[tuple[str, str], int]) -> set[int]:
         seen.add(code)
         place = places.get((system, code))
         if place is None:
-            pending.extend(member.provider.parents(code))
+            pending.extend(tree.parents(code))
         else:
             found.add(place)
     return found

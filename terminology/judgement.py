@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.conceptset import included, lead
+from terminology.frozen import quickly
 from terminology.issues import issue, versions_list
-from terminology.languages import DisplayVerdict, Languages, best, judge, names, presented
+from terminology.languages import NONE, DisplayVerdict, Languages, best, judge, names, presented
 from terminology.membership import Found, Reference, Verdict, among
 from terminology.model import CodeSystemProvider, Coding, Concept, Designation, Issue, Miss, ValueSet
 from terminology.resolution import refused_version, unknown_name, unknown_system
 from terminology.versions import latest
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One coding with everything that was found about it; issue expressions are relative to the coding."""
@@ -42,6 +44,7 @@ class Judged:
         return self.provider.info.canonical.version if self.provider else None
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How strictly a request wants to be judged. ``of_code_system``: no value set was named, only a system."""
@@ -73,7 +76,21 @@ def _unsound(coding: Coding) -> Judged:
 
 
 def _judge(found: Found, value_set: ValueSet, scope: Scope, rules: Rules) -> Judged:
-    base = Judged(
+    if found.verdict is Verdict.IN and found.concept:
+        return _dated(_shown(found, value_set, scope, rules), scope)
+    base = _read(found)
+    if found.verdict is Verdict.IN:
+        judged = _outside_fragment(base, scope)
+    elif scope.membership_only:
+        judged = base
+    else:
+        judged = _explained(base, value_set, scope, rules)
+    return _dated(judged, scope)
+
+
+def _read(found: Found) -> Judged:
+    """A finding, nothing added."""
+    return Judged(
         found.coding,
         found.verdict,
         found.provider,
@@ -84,13 +101,6 @@ def _judge(found: Found, value_set: ValueSet, scope: Scope, rules: Rules) -> Jud
         references=found.references,
         named=found.named,
     )
-    if found.verdict is Verdict.IN:
-        judged = _shown(base, found, value_set, scope, rules) if found.concept else _outside_fragment(base, scope)
-    elif scope.membership_only:
-        judged = base
-    else:
-        judged = _explained(base, value_set, scope, rules)
-    return _dated(judged, scope)
 
 
 def _outside_fragment(judged: Judged, scope: Scope) -> Judged:
@@ -110,34 +120,41 @@ def hinted(found: Issue, hint: suggestions.Suggestion | None, message_id: str) -
 # --- a hit ----------------------------------------------------------------------------------------------------
 
 
-def _shown(judged: Judged, found: Found, value_set: ValueSet, scope: Scope, rules: Rules) -> Judged:
+def _shown(found: Found, value_set: ValueSet, scope: Scope, rules: Rules) -> Judged:
     """A coding that is in: which display to return, and whether the one that came is right."""
-    assert judged.provider is not None
-    assert judged.concept is not None
-    info, concept = judged.provider.info, judged.concept
+    assert found.provider is not None
+    assert found.concept is not None
+    info, concept = found.provider.info, found.concept
     candidates = list(names(concept, info.language))
     if found.listed:
         if found.listed.display:
             candidates.append(Designation(found.listed.display, value_set.info.language))
         candidates += found.listed.designations
-    said = _display_issues(judged, candidates, scope, rules)
-    inactive = concept if concept.inactive else judged.inactive
-    return replace(
-        judged,
-        display=_display(candidates, scope.languages),
-        inactive=inactive,
-        issues=(*judged.issues, *said),
+    said = _display_issues(found.coding, found.provider, candidates, scope, rules)
+    return Judged(
+        found.coding,
+        found.verdict,
+        found.provider,
+        concept,
+        _display(candidates, scope.languages),
+        concept if concept.inactive else found.inactive,
+        (*found.issues, *said),
+        found.unknown,
+        found.references,
+        named=found.named,
     )
 
 
 def _display(candidates: Sequence[Designation], languages: Languages) -> str | None:
-    chosen = best(candidates, languages) or best(candidates, Languages())
+    chosen = best(candidates, languages) or best(candidates, NONE)
     return chosen.value if chosen else None
 
 
-def _display_issues(judged: Judged, candidates: Sequence[Designation], scope: Scope, rules: Rules) -> list[Issue]:
-    display, provider = judged.coding.display, judged.provider
-    if not display or provider is None or not candidates:
+def _display_issues(
+    coding: Coding, provider: CodeSystemProvider, candidates: Sequence[Designation], scope: Scope, rules: Rules
+) -> list[Issue]:
+    display = coding.display
+    if not display or not candidates:
         return []
     verdict = judge(display, candidates, scope.languages, provider.info.language)
     if verdict.verdict == "right":
@@ -146,7 +163,7 @@ def _display_issues(judged: Judged, candidates: Sequence[Designation], scope: Sc
         return [issue("OWN_DISPLAY_NOT_DEFINED", display, provider.info.canonical.url, at="display")]
     if not provider.info.displays_held:
         return [issue("OWN_DISPLAY_NOT_CHECKED", display, provider.info.canonical.url, at="display")]
-    return [_display_issue(verdict, judged.coding, candidates, scope.languages, rules)]
+    return [_display_issue(verdict, coding, candidates, scope.languages, rules)]
 
 
 def _display_issue(
@@ -165,7 +182,7 @@ def _display_issue(
     if verdict.verdict == "other":
         return issue("NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK", *named, wanted, at="display")
     if verdict.verdict == "none":
-        default = _display(candidates, Languages()) or ""
+        default = _display(candidates, NONE) or ""
         message = "NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_ERR"
         return issue(message, *named, wanted, default, at="display", severity=severity)
     spaces = "_WS" if verdict.verdict == "spaces" else ""
@@ -203,7 +220,7 @@ def _explained(judged: Judged, value_set: ValueSet, scope: Scope, rules: Rules) 
     candidates = names(concept, provider.info.language)
     if concept.inactive and judged.inactive is None:
         judged = replace(judged, inactive=concept)
-    judged = _more(judged, _display_issues(judged, candidates, scope, rules))
+    judged = _more(judged, _display_issues(coding, provider, candidates, scope, rules))
     return replace(judged, display=_display(candidates, scope.languages))
 
 
@@ -221,6 +238,8 @@ def _found(
 
 def _more(judged: Judged, issues: Iterable[Issue]) -> Judged:
     new = tuple(found for found in issues if found not in judged.issues)
+    if not new:
+        return judged
     return replace(judged, issues=(*judged.issues, *new))
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from terminology.frozen import quickly
 from terminology.issues import Invalid, issue
 from terminology.model import Concept, Designation
 
@@ -31,6 +33,7 @@ _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Range:
     """One language range with its weight (0 to 1)."""
@@ -39,6 +42,7 @@ class Range:
     weight: float = 1.0
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Languages:
     """The languages a reader wants, in order of preference; ``text`` is the list as it was written."""
@@ -49,16 +53,9 @@ class Languages:
     @classmethod
     def parse(cls, text: str | None) -> Languages:
         """From ``displayLanguage`` or Accept-Language; raises Invalid where it is no list of language ranges."""
-        ranges = []
-        for item in (text or "").split(","):
-            tag, _, parameters = item.strip().partition(";")
-            if not tag.strip() and not parameters:
-                continue
-            if not _TAG.fullmatch(tag.strip()) or (weight := _weight(parameters)) is None:
-                raise Invalid(issue("INVALID_DISPLAY_NAME", text))
-            ranges.append(Range(tag.strip(), weight))
-        ordered = sorted(ranges, key=lambda entry: -entry.weight)
-        return cls(tuple(ordered), (text or "").strip())
+        if not text:
+            return NONE
+        return _remembered(text) if len(text) <= _REMEMBERED else _parsed(text)
 
     def __bool__(self) -> bool:
         return bool(self.ranges)
@@ -83,6 +80,28 @@ class Languages:
         if not self.ranges or language is None:
             return True
         return any(tag == "*" or closeness(tag, language) for tag in self.wanted)
+
+
+NONE = Languages()
+"""No language is wanted."""
+_REMEMBERED = 128
+"""The longest list, in characters, that is kept once it was read: clients may send what they like."""
+
+
+def _parsed(text: str) -> Languages:
+    ranges = []
+    for item in text.split(","):
+        tag, _, parameters = item.strip().partition(";")
+        if not tag.strip() and not parameters:
+            continue
+        if not _TAG.fullmatch(tag.strip()) or (weight := _weight(parameters)) is None:
+            raise Invalid(issue("INVALID_DISPLAY_NAME", text))
+        ranges.append(Range(tag.strip(), weight))
+    ordered = sorted(ranges, key=lambda entry: -entry.weight)
+    return Languages(tuple(ordered), text.strip())
+
+
+_remembered = lru_cache(maxsize=512)(_parsed)
 
 
 def _weight(parameters: str) -> float | None:
@@ -132,6 +151,8 @@ def best(candidates: Sequence[Designation], wanted: Languages) -> Designation | 
     Without a wanted language the base display. With one that has no name, the first display that states no language
     or any base name follows, unless ``*; q=0`` forbids it.
     """
+    if not wanted.ranges and candidates and current(candidates[0]) and is_display(candidates[0]):
+        return candidates[0]
     live = [entry for entry in candidates if current(entry)] or list(candidates)
     displays = [entry for entry in live if is_display(entry)]
     for tag in wanted.wanted:

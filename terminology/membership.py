@@ -6,13 +6,14 @@ up in ``Found``; the reasons of a miss are looked for afterwards, by whoever wan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from terminology import versions
 from terminology.catalog import Scope
 from terminology.conceptset import Overload, lead, overload
+from terminology.frozen import quickly
 from terminology.issues import issue
 from terminology.languages import names
 from terminology.model import (
@@ -27,6 +28,7 @@ from terminology.model import (
     Intersection,
     Issue,
     Listed,
+    Query,
     Select,
     Union,
     ValueSet,
@@ -46,6 +48,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Content that was consulted, and the value set that referred to it."""
@@ -54,6 +57,7 @@ class Reference:
     referrer: ValueSetInfo
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Found:
     """What was found about one coding. ``provider`` and ``concept`` are those of the branch that decided;
@@ -87,6 +91,7 @@ def among(
     return tuple(reading.evaluate(value_set.concepts, list(codings)))
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """One value set being read; imports are read by another one."""
@@ -107,6 +112,8 @@ class _Reading:
     def union(self, union: Union, codings: list[Coding], removed: ConceptSet | None = None) -> list[Found]:
         """The first part that has a coding answers for it. What ``removed`` takes away may still be in a later part:
         another version of the system, say."""
+        if len(union.parts) == 1:
+            return self._without(self.evaluate(union.parts[0], codings), removed)
         results = [Found(coding) for coding in codings]
         allowed = [self._applicable(union, coding) for coding in codings]
         for place, part in enumerate(union.parts):
@@ -189,26 +196,27 @@ class _Reading:
             said = () if self.scope.membership_only else answer.issues
             return [Found(c, verdict, issues=said, unknown=answer.unknown) for c in codings]
         fold = (lambda code: code) if answer.provider.info.case_sensitive else str.casefold
-        asked = select.query.only(str(c.code) for c in codings)
+        asked = [fold(str(coding.code)) for coding in codings]
+        codes = [str(coding.code) for coding in codings]
         hits: dict[str, tuple[CodeSystemProvider, Concept]] = {}
         for each in (answer.provider, *answer.others):
-            hits = {fold(c.code): (each, c) for c in each.select(asked)} | hits
-        listed = {fold(entry.code): entry for entry in select.query.listed or ()}
+            hits = {fold(c.code): (each, c) for c in _holding(each, select.query, codes)} | hits
+        listed = _listed(select.query, asked, fold)
         results = []
-        for coding in codings:
-            key = fold(str(coding.code))
-            provider, concept = hits.get(key, (answer.provider, None))
-            base = Found(
+        for coding, key in zip(codings, asked, strict=True):
+            provider, hit = hits.get(key, (answer.provider, None))
+            found = Found(
                 coding,
-                provider=provider,
-                concept=concept,
-                listed=listed.get(key),
-                issues=answer.issues,
-                unknown=answer.unknown,
-                references=(Reference(provider.info, self.value_set.info),),
+                Verdict.OUT if hit is None else Verdict.IN,
+                provider,
+                hit,
+                listed.get(key),
+                answer.issues,
+                answer.unknown,
+                (Reference(provider.info, self.value_set.info),),
                 named=answer.named,
             )
-            results.append(self._judged(base, select) if key in hits else self._missed(base, select))
+            results.append(self._missed(found, select) if hit is None else self._judged(found, select))
         return results
 
     def _missed(self, found: Found, select: Select) -> Found:
@@ -234,16 +242,16 @@ class _Reading:
             said.append(issue("CODE_CASE_DIFFERENCE", found.coding.code, code, provider.info.canonical, at="code"))
         if concept.abstract and not self.scope.abstract:
             said.append(issue("ABSTRACT_CODE_NOT_ALLOWED", url, code, at="code"))
-            return replace(found, issues=(*found.issues, *said))
+            return replace(found, verdict=Verdict.OUT, issues=(*found.issues, *said))
         excluded = self.value_set.inactive is False or self.active or self.scope.active_only
         if concept.inactive and excluded:
             if select.query.whole or self.scope.active_only:
                 said.append(issue("STATUS_CODE_WARNING_CODE", code, at="code"))
-            return replace(found, issues=(*found.issues, *said), inactive=concept)
+            return replace(found, verdict=Verdict.OUT, issues=(*found.issues, *said), inactive=concept)
         if status := _discouraged(found.listed):
             named = str(self.value_set.info)
             said.append(issue("CONCEPT_DEPRECATED_IN_VALUESET", url, code, status, named, at="code"))
-        return replace(found, verdict=Verdict.IN, issues=(*found.issues, *said))
+        return replace(found, issues=(*found.issues, *said)) if said else found
 
     # --- several versions in one compose -------------------------------------------------------------------------
 
@@ -279,6 +287,22 @@ class _Reading:
             return False
         known = {entry.value for entry in names(concept, provider.info.language)}
         return not coding.display or coding.display in known
+
+
+def _holding(provider: CodeSystemProvider, query: Query, codes: list[str]) -> Iterable[Concept]:
+    """Those of the codes that a query has, in one question; of a whole system a single code is found."""
+    if len(codes) > 1 or not query.whole:
+        return provider.select(query.only(codes))
+    found = provider.find(codes[0])
+    return (found,) if isinstance(found, Concept) else ()
+
+
+def _listed(query: Query, asked: Sequence[str], fold: Callable[[str], str]) -> dict[str, Listed]:
+    """What the author stated about the codes asked for, where they were listed."""
+    if query.listed is None:
+        return {}
+    wanted = frozenset(asked)
+    return {key: entry for entry in query.listed if (key := fold(entry.code)) in wanted}
 
 
 _READERS: dict[type, Callable[..., list[Found]]] = {

@@ -1,14 +1,17 @@
 """The nouns of the engine: values that are never changed once made, and the contract of a code system.
 
 Collections inside a value are tuples, frozensets or read-only mappings. Behaviour lives in functions of the
-modules above this one; nothing here imports another module of the project.
+modules above this one; nothing here imports another module of the project, but how values are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from functools import lru_cache
+from typing import Any, Literal, Protocol, cast, runtime_checkable
+
+from terminology.frozen import quickly
 
 CANONICAL_BASE = "https://flask-fhir-terminology.org/fhir"
 """Base of every canonical url of our own. It does not resolve yet; CONTRIBUTING tells how to change it."""
@@ -25,6 +28,7 @@ Json = dict[str, Any]
 Subsumption = Literal["equivalent", "subsumes", "subsumed-by", "not-subsumed"]
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Canonical:
     """A canonical url with or without a business version (https://hl7.org/fhir/references.html#canonical)."""
@@ -42,6 +46,7 @@ class Canonical:
         return cls(url, version or None)
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Coding:
     """What a client sent or what an answer names: every part may be missing (datatype Coding)."""
@@ -65,6 +70,7 @@ class Coding:
         return {name: value for name, value in named if value is not None}
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing to tell the client: a reason of a refusal or a finding of an answer.
@@ -88,6 +94,7 @@ class Issue:
         return replace(self, expression=expression)
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Designation:
     """A further name of a concept. ``source`` is the canonical of the supplement it came from."""
@@ -101,6 +108,7 @@ class Designation:
     status: str = "active"
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Property:
     """A property value; ``type`` is the suffix of ``value[x]`` (``Code``, ``Coding``, ``String``, …)."""
@@ -111,6 +119,7 @@ class Property:
     source: str | None = None
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Concept:
     """A concept of a code system, with what supplements and an author added to it.
@@ -153,6 +162,7 @@ class Filter:
     path: str | None = None
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of a code system; a provider honours all of it.
@@ -184,6 +194,7 @@ class Query:
         return not self.filters and self.listed is None
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The answer to a Query: what is known before the first concept, then the concepts in the system's order."""
@@ -196,6 +207,7 @@ class Selection:
         return iter(self.concepts)
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Miss:
     """A code that was not found; issues may say why."""
@@ -290,6 +302,17 @@ class Tree(Protocol):
     def ancestors(self, code: str) -> frozenset[str]: ...
 
     def descendants(self, code: str) -> frozenset[str]: ...
+
+
+def tree_of(provider: Any) -> Tree | None:
+    """The provider as one that has a hierarchy; None where it has none."""
+    return cast("Tree", provider) if _is_tree(cast("Hashable", type(provider))) else None
+
+
+@lru_cache(maxsize=64)
+def _is_tree(kind: Hashable) -> bool:
+    """Asked of a class, once: ``isinstance`` with a protocol looks for every member, 7 µs each time."""
+    return all(hasattr(kind, name) for name in ("parents", "children", "ancestors", "descendants"))
 
 
 @runtime_checkable

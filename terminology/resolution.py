@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from terminology import aliases, validity, versions
 from terminology.catalog import Scope, names
 from terminology.conceptset import leaves
+from terminology.frozen import quickly
 from terminology.issues import (
     Invalid,
     NotFound,
@@ -35,6 +36,7 @@ from terminology.model import (
 from terminology.versions import Rule
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Edition:
     """The code system that answers for a select: its provider (None: unknown), the version asked for, the rule that
@@ -136,6 +138,7 @@ def refused_version(info: CodeSystemInfo, scope: Scope) -> list[Issue]:
 # --- value sets -----------------------------------------------------------------------------------------------
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A value set that another one names, and the rule that chose its version."""
@@ -180,18 +183,36 @@ def entered(value_set: ValueSet, scope: Scope) -> Scope:
         raise TooCostly(issue("OWN_TOO_MANY", "value sets nested in each other", scope.limits.depth, "import_depth"))
     own = tuple(s for s in value_set.supplements if s not in scope.supplements)
     pathway = (*scope.pathway, named) if value_set.info.canonical.url else scope.pathway
-    return replace(scope, supplements=scope.supplements + own, pathway=pathway)
+    return scope.but(supplements=scope.supplements + own, pathway=pathway)
 
 
 def prepare(value_set: ValueSet, scope: Scope) -> Scope:
     """The scope to work in; raises Refusal for a missing import, a circle, a broken filter, a missing supplement."""
     inside = entered(value_set, scope)
     satisfied: set[str] = set()
-    _walk(value_set, inside, satisfied, [scope.limits.imports])
+    if not _sound(value_set, inside):
+        _walk(value_set, inside, satisfied, [scope.limits.imports])
     missing = [wanted for wanted in inside.supplements if wanted not in satisfied]
     if missing:
         raise NotFound(missing_supplements(missing))
     return inside
+
+
+def _sound(value_set: ValueSet, scope: Scope) -> bool:
+    """True for a value set of the catalog that was walked before, where the request states nothing that matters to it:
+    then nothing can be broken this time."""
+    if scope.supplements or scope.on or scope.versions.rules or isinstance(value_set.concepts, Select):
+        return False
+    canonical, catalog = value_set.info.canonical, scope.catalog
+    if catalog.value_set(canonical.url, canonical.version) is not value_set:
+        return False
+    key = ("sound", value_set, scope.default_supplements, scope.guests, scope.decorate, scope.limits.imports)
+    return bool(catalog.remembered(key, lambda: _walked(value_set, scope)))
+
+
+def _walked(value_set: ValueSet, scope: Scope) -> bool:
+    _walk(value_set, scope, set(), [scope.limits.imports])
+    return True
 
 
 def _walk(value_set: ValueSet, scope: Scope, satisfied: set[str], budget: list[int]) -> None:
@@ -207,6 +228,8 @@ def _walk(value_set: ValueSet, scope: Scope, satisfied: set[str], budget: list[i
 
 
 def _check(select: Select, info: ValueSetInfo, scope: Scope, satisfied: set[str]) -> None:
+    if not (scope.supplements or select.supplements or select.query.filters):
+        return
     choice = scope.versions.choose(select.system.url, select.system.version)
     base = scope.code_system(select.system.url, choice.version)
     if base is None:

@@ -22,7 +22,7 @@ from terminology.operation import Operation
 from terminology.operations import BY_NAME
 from terminology.operations.expand import Expansion
 from terminology.operations.lookup import Lookup
-from terminology.operations.shared import restated
+from terminology.operations.shared import ruled, stated_in
 from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
 from terminology.operations.validate_bulk import VALIDATE_BULK, Prepared
@@ -73,6 +73,9 @@ class State:
         self._guests = Guests(settings, self.storage)
         self._generation = Generation()
         self.bulk = Bulk(settings, self.stored, self._judging)
+        self._default_supplements = tuple(settings.default_supplements)
+        self._date_basis = tuple(settings.date_basis)
+        self._limits = self._limited(settings.expansion_limit)
 
     def close(self) -> None:
         """Ends what this service runs and holds open; it may be used again."""
@@ -126,22 +129,23 @@ class State:
             catalog=catalog,
             fhir=exchange.fhir,
             reader=_lenient(exchange.accept_language),
-            default_supplements=tuple(self.settings.default_supplements),
-            date_basis=tuple(self.settings.date_basis),
-            limits=self._limits(exchange.threshold),
+            default_supplements=self._default_supplements,
+            date_basis=self._date_basis,
+            limits=self._limits if exchange.threshold is None else self._limited(exchange.threshold),
             decorate=supplemented,
             guests=len(guests),
+            **stated_in(arguments),
         )
-        return restated(scope, arguments)
+        return ruled(scope, arguments)
 
     def open_scope(self, fhir: FhirVersion = "R5") -> Scope:
         """The scope of a request that states nothing: what a judge of records works in."""
         return Scope(
             catalog=self.catalog(fhir),
             fhir=fhir,
-            default_supplements=tuple(self.settings.default_supplements),
-            date_basis=tuple(self.settings.date_basis),
-            limits=self._limits(None),
+            default_supplements=self._default_supplements,
+            date_basis=self._date_basis,
+            limits=self._limits,
             decorate=supplemented,
         )
 
@@ -151,10 +155,9 @@ class State:
         prepared: Prepared = VALIDATE_BULK.run(self.request(VALIDATE_BULK, jobs.given(job), exchange))
         return prepared.outcome
 
-    def _limits(self, threshold: int | None) -> Limits:
+    def _limited(self, most: int) -> Limits:
         held = self.settings
-        expansion = held.expansion_limit if threshold is None else min(threshold, held.expansion_limit)
-        return Limits(expansion=expansion, page=held.page_limit, batch=held.batch_limit)
+        return Limits(expansion=min(most, held.expansion_limit), page=held.page_limit, batch=held.batch_limit)
 
 
 def catalogs(settings: Settings, content: tuple[Any, ...]) -> dict[FhirVersion, Catalog]:

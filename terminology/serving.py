@@ -40,6 +40,8 @@ KILL_TIMEOUT = 30
 """Seconds that requests under way may take when the server is asked to end."""
 HEADER_TIMEOUT = 5000
 """Milliseconds that a client may take to send the head of a request."""
+GARBAGE = 20_000
+"""Objects made between two looks for garbage: the content is none, and a request leaves none that is circular."""
 BACKPRESSURE = 64
 """Requests that a worker holds at once; further ones wait in Granian. Refusing them is the app's business."""
 
@@ -90,6 +92,9 @@ def worker() -> Any:
             service.catalog(fhir).editions("")  # its index too
         if service.settings.bulk:
             service.bulk.run()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     return app.wsgi_app
 
 

@@ -40,6 +40,8 @@ FILE_FROM = 5000
 """A CodeSystem with more concepts is served from a file."""
 RETRY = 1.0
 """Seconds for which a store that could not be asked is not asked again."""
+PATIENCE = 0.1
+"""Seconds between two looks of a service that writes nothing for a store that is not there."""
 KEPT = 86_400
 """Seconds after which a compiled file that no resource needs is removed."""
 BASES = 16
@@ -98,7 +100,7 @@ class Stored:
         self._own: tempfile.TemporaryDirectory[str] | None = None
         path = self._url.removeprefix(SQLITE) if self._url and self._url.startswith(SQLITE) else None
         self._file = Path(path) if path else None
-        self._watch: Watching | None = FileWatch(path) if path else None
+        self._watch: Watching | None = FileWatch(path, 0 if settings.allow_writes else PATIENCE) if path else None
 
     @property
     def here(self) -> bool:

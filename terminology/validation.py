@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from terminology import suggestions
 from terminology.catalog import Scope
+from terminology.frozen import quickly
 from terminology.issues import IN_MESSAGE, issue, text
 from terminology.judgement import Judged, Rules, hinted
 from terminology.membership import Verdict
@@ -35,6 +37,7 @@ UNJUDGED = frozenset(("UNKNOWN_CODE_IN_FRAGMENT", "OWN_CANNOT_JUDGE_ON_DATE"))
 """Message ids of a code of which too little is known to call it right or wrong."""
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Validation:
     """The answer of $validate-code. ``message`` joins the sentences of ``issues`` that a reader must know."""
@@ -198,10 +201,10 @@ def _standings(judged: Sequence[Judged], value_set: ValueSet) -> list[Issue]:
     said = []
     if own := standing(value_set.info, value_set.info):
         said.append(issue(f"MSG_{own.upper()}", "ValueSet", value_set.info))
-    for reference in dict.fromkeys(r for entry in judged for r in entry.references):
-        if kind := standing(reference.info, reference.referrer):
-            name = "CodeSystem" if isinstance(reference.info, CodeSystemInfo) else "ValueSet"
-            said.append(issue(f"MSG_{kind.upper()}", name, reference.info.canonical))
+    consulted = ((standing(r.info, r.referrer), r) for entry in judged for r in entry.references)
+    for kind, reference in dict.fromkeys((kind, r) for kind, r in consulted if kind):
+        name = "CodeSystem" if isinstance(reference.info, CodeSystemInfo) else "ValueSet"
+        said.append(issue(f"MSG_{kind.upper()}", name, reference.info.canonical))
     return said
 
 
@@ -243,10 +246,21 @@ def _once(issues: Iterable[Issue]) -> list[Issue]:
     return list(kept.values())
 
 
-def whole_system(provider: CodeSystemProvider, resource: Json | None = None, *, named: bool = True) -> ValueSet:
+def whole_system(provider: CodeSystemProvider, *, named: bool = True) -> ValueSet:
     """The value set of all codes of a code system, for validation against the system alone; of the version at hand, or
     (not ``named``) of the one that the date asks for."""
-    info = provider.info
+    if not named:
+        return _all_of(provider.info, Canonical(provider.info.canonical.url))
+    known = _WHOLE.get(provider)
+    if known is None:
+        known = _WHOLE[provider] = _all_of(provider.info, provider.info.canonical)
+    return known
+
+
+_WHOLE: WeakKeyDictionary[CodeSystemProvider, ValueSet] = WeakKeyDictionary()
+
+
+def _all_of(info: CodeSystemInfo, system: Canonical) -> ValueSet:
     url = info.value_set or f"{info.canonical.url}/vs"
     return ValueSet(
         ValueSetInfo(
@@ -255,6 +269,6 @@ def whole_system(provider: CodeSystemProvider, resource: Json | None = None, *, 
             standards_status=None,
             experimental=info.experimental,
         ),
-        Select(info.canonical if named else Canonical(info.canonical.url), Query(), "ValueSet.compose.include[0]"),
-        resource or {},
+        Select(system, Query(), "ValueSet.compose.include[0]"),
+        {},
     )

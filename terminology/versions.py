@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from terminology.frozen import quickly
 from terminology.issues import Invalid, issue
 from terminology.model import Canonical
 
@@ -96,6 +97,7 @@ class Rule:
     parameter: str
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The version to ask for, and the rule that decided, if one did."""
@@ -133,6 +135,8 @@ class VersionPolicy:
 
     def choose(self, url: str | None, stated: str | None) -> Choice:
         """Which version of ``url`` to ask for when ``stated`` was written: force, then stated, default, check."""
+        if not self.rules:
+            return Choice(stated or None)
         rules = [rule for rule in self.rules if rule.canonical.url == url]
         if forced := self._one(rules, "force"):
             return Choice(forced.canonical.version, forced)
@@ -162,3 +166,7 @@ class VersionPolicy:
                 first = named[0].canonical
                 raise Invalid(issue(message, first.url, first.version, other.canonical.version))
         return named[0] if named else None
+
+
+UNRULED = VersionPolicy()
+"""No rule: the latest answers."""

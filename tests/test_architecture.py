@@ -17,6 +17,7 @@ PACKAGES = ("terminology", "codesystems", "valuesets", "conceptmaps")
 
 # A module of a later layer may import any of an earlier one, and its neighbours as long as no circle arises.
 LAYERS = (
+    ("frozen",),
     ("model", "dates"),
     (
         "sentences",
@@ -70,8 +71,8 @@ LAYERS = (
 
 # Beside the layers: all that these may import, and who may import them.
 SIDE = {
-    "providers": {"model", "dates", "issues", "languages", "patterns", "storage"},
-    "storage": {"model", "dates", "issues", "patterns"},
+    "providers": {"frozen", "model", "dates", "issues", "languages", "patterns", "storage"},
+    "storage": {"frozen", "model", "dates", "issues", "patterns"},
     "importing": {"model", "dates", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
     "backup": {"model", "issues", "importing", "storage", "wire"},
     "discovery": {"*"},

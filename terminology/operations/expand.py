@@ -13,6 +13,7 @@ from terminology.catalog import Scope
 from terminology.conceptset import included
 from terminology.decoration import Decorated, Wanted, decorated
 from terminology.expansion import Member, Node, Page, Trail, members, page, pushed_down
+from terminology.frozen import quickly
 from terminology.issues import TooCostly, issue, text
 from terminology.languages import textual
 from terminology.model import Canonical, Json, Select, ValueSet
@@ -35,6 +36,7 @@ KEPT = ("url", "version", "name", "title", "status", "experimental", "language",
 """What an expansion repeats of its value set; ``includeDefinition`` adds the rest."""
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """The answer of $expand. ``parameters`` are (name, value type, value) as the expansion reports them."""
@@ -72,21 +74,26 @@ def run(request: Request) -> Expansion:
     value_set = named_value_set(request)
     request = defaulted(request, value_set)
     arguments = request.arguments
-    scope = replace(request.scope, expanding=True, active_only=arguments.flag("activeOnly"))
-    scope = reading_languages(scope, value_set)
+    languages = reading_languages(request.scope, value_set)
+    scope = request.scope.but(expanding=True, active_only=arguments.flag("activeOnly"), languages=languages)
     _refuse_count(arguments.get("count"), scope)
     scope = prepare(value_set, scope)
     trail = Trail()
     searching = "filter" in arguments and _searches_whole_system(value_set)
     words, count, offset = (arguments.get(name) for name in ("filter", "count", "offset"))
     plain = not arguments.flag("excludeNotForUI") and "exclude-system" not in arguments
-    paged = pushed_down(value_set, scope, trail, words, count, offset) if plain else None
+    detailed = bool(languages) or any(name in arguments for name in _DETAILS)
+    paged = pushed_down(value_set, scope, trail, words, count, offset, detailed=detailed) if plain else None
     if paged is None:
         found = _asked(members(value_set, scope, trail, text=words, match=match_of(request)), request)
         nested = not arguments.flag("excludeNested") and not searching
         paged = page(value_set, scope, trail, found, count=count, offset=offset, nested=nested)
     counted = not searching or "count" in arguments or "offset" in arguments
     return _outcome(request, value_set, scope, trail, paged, counted)
+
+
+_DETAILS = ("includeDesignations", "designation", "property")
+"""Parameters for which more than a code and its display has to be read."""
 
 
 def _searches_whole_system(value_set: ValueSet) -> bool:
@@ -165,7 +172,7 @@ def _supplements(trail: Trail, shown: Expansion, scope: Scope) -> list[str]:
     contributed = {source for code in shown for source in code.sources}
     found: dict[str, None] = {}
     for provider in trail.systems.values():
-        for supplement in scope.applying(getattr(provider, "base", provider)):
+        for supplement in getattr(provider, "supplements", ()):
             canonical = supplement.info.canonical
             named = any(Canonical.parse(w).url == canonical.url for w in scope.supplements)
             if named or str(canonical) in contributed:

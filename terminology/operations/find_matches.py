@@ -14,7 +14,7 @@ from typing import Any
 from terminology import aliases, suggestions
 from terminology.catalog import Scope
 from terminology.issues import Invalid, NotFound, NotSupported, TooCostly, issue, text, versions_list
-from terminology.model import CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue, Json, Query, Tree
+from terminology.model import CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue, Json, Query, tree_of
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS
 from terminology.request import Request
@@ -186,8 +186,8 @@ def _values(concept: Concept, code: str, provider: CodeSystemProvider) -> Iterat
         return
     if code == "parent":
         yield from (("Code", parent) for parent in concept.parents)
-    elif code == "child" and isinstance(provider, Tree):
-        yield from (("Code", child) for child in provider.children(concept.code))
+    elif code == "child" and (tree := tree_of(provider)):
+        yield from (("Code", child) for child in tree.children(concept.code))
     elif code == "inactive":
         yield "Boolean", concept.inactive
     elif code in ("display", "definition", "status") and getattr(concept, code) is not None:

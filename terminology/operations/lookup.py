@@ -9,10 +9,10 @@ from typing import Any
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
+from terminology.frozen import quickly
 from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, text, versions_list
 from terminology.languages import best, names
 from terminology.model import (
-    Canonical,
     CodeSystemProvider,
     Coding,
     Concept,
@@ -20,7 +20,7 @@ from terminology.model import (
     Issue,
     Json,
     Property,
-    Tree,
+    tree_of,
 )
 from terminology.operation import Operation, Parameter
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS, coding_of, inline_code_system
@@ -43,6 +43,7 @@ BASE_PROPERTIES = frozenset(
 )
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """The answer of $lookup. ``properties`` keep their FHIR value type and the supplement they came from."""
@@ -95,7 +96,8 @@ def run(request: Request) -> Lookup:
     if concept is None:
         raise NotFound(_unknown(coding, provider, scope))
     outcome = _outcome(concept, provider, scope, frozenset(arguments.all("property")))
-    return replace(outcome, notes=(*notes, *told))
+    said = (*notes, *told)
+    return replace(outcome, notes=said) if said else outcome
 
 
 def _asked(request: Request) -> Coding:
@@ -131,6 +133,8 @@ def _provider(coding: Coding, scope: Scope) -> CodeSystemProvider:
 
 
 def _refuse_supplements(provider: CodeSystemProvider, scope: Scope) -> None:
+    if not scope.supplements:
+        return
     applied = scope.applying(provider)
     missing = [w for w in scope.supplements if not any(named_by([w], s.info.canonical) for s in applied)]
     if missing:
@@ -165,7 +169,6 @@ def _outcome(found: Concept, provider: CodeSystemProvider, scope: Scope, wanted:
     properties = tuple(_properties(found, provider, wanted, everything))
     shown = tuple(entry for entry in candidates if everything or "designation" in wanted)
     sources = {held.source for held, _ in properties} | {entry.source for entry in candidates}
-    applied = [str(s.info.canonical) for s in scope.applying(_base(provider))]
     return Lookup(
         system=info.canonical.url,
         code=found.code,
@@ -177,11 +180,17 @@ def _outcome(found: Concept, provider: CodeSystemProvider, scope: Scope, wanted:
         content=info.content,
         designations=shown,
         properties=properties,
-        supplements=tuple(
-            s for s in applied if s in sources or any(named_by([w], Canonical.parse(s)) for w in scope.supplements)
-        ),
+        supplements=_contributing(provider, scope, sources),
         fields=wanted,
     )
+
+
+def _contributing(provider: CodeSystemProvider, scope: Scope, sources: set[str | None]) -> tuple[str, ...]:
+    """The supplements to report: those whose content is shown, and those that were named."""
+    if not scope.supplements and sources <= {None}:
+        return ()
+    applied = (supplement.info.canonical for supplement in scope.applying(_base(provider)))
+    return tuple(str(each) for each in applied if str(each) in sources or named_by(scope.supplements, each))
 
 
 def _base(provider: CodeSystemProvider) -> CodeSystemProvider:
@@ -195,7 +204,7 @@ def _properties(
     """The properties to answer, each with a description where its value is a code of the system."""
     if everything or "inactive" in wanted:
         yield Property("inactive", "Boolean", found.inactive), None
-    tree = provider if isinstance(provider, Tree) else None
+    tree = tree_of(provider)
     if tree and ("*" in wanted or not wanted or wanted & {"parent", "child"}):
         for code, related in (("parent", found.parents), ("child", tree.children(found.code))):
             if everything or code in wanted:
@@ -260,15 +269,12 @@ def _designation(entry: Designation) -> Json:
 
 
 def _property(held: Property, described: str | None) -> Json:
-    return part(
-        "property",
-        (
-            parameter("code", "Code", held.code),
-            parameter("value", held.type, held.value),
-            parameter("description", "String", described),
-            parameter("source", "Canonical", held.source),
-        ),
-    )
+    parts: list[Json] = [{"name": "code", "valueCode": held.code}, {"name": "value", f"value{held.type}": held.value}]
+    if described is not None:
+        parts.append({"name": "description", "valueString": described})
+    if held.source is not None:
+        parts.append({"name": "source", "valueCanonical": held.source})
+    return {"name": "property", "part": parts}
 
 
 LOOKUP = Operation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypedDict
 
 from terminology import aliases, resources
 from terminology.catalog import Scope
@@ -13,7 +14,7 @@ from terminology.model import Canonical, CodeSystemProvider, Coding, Json, Value
 from terminology.operation import Parameter
 from terminology.parameters import Arguments, Given, read
 from terminology.request import Request
-from terminology.versions import PARAMETERS, VersionPolicy
+from terminology.versions import PARAMETERS, UNRULED, VersionPolicy
 
 SUPPLEMENTS = Parameter(
     "useSupplement", "canonical", "Supplements to apply. May repeat.", repeats=True, versions=("R5",)
@@ -67,19 +68,24 @@ def inline_code_system(request: Request, name: str) -> CodeSystemProvider | None
 def named_value_set(request: Request) -> ValueSet:
     """The value set of a request: inline, by url and version, or the instance; raises NotFound. Its code systems have
     their urls, whatever its author called them."""
-    return aliases.unaliased(_named_value_set(request), request.scope)
+    sent = _sent_value_set(request)
+    return _named_value_set(request) if sent is None else aliases.unaliased(sent, request.scope)
+
+
+def _sent_value_set(request: Request) -> ValueSet | None:
+    if request.target is not None:
+        return resources.value_set(request.target)
+    stated = request.arguments.get("valueSet")
+    if stated is None:
+        return None
+    if not isinstance(stated, dict) or stated.get("resourceType") != "ValueSet":
+        kind = stated.get("resourceType") if isinstance(stated, dict) else type(stated).__name__
+        raise Invalid(issue("OWN_WRONG_TYPE", "valueSet", "a ValueSet resource", kind, at="valueSet"))
+    return resources.value_set(stated)
 
 
 def _named_value_set(request: Request) -> ValueSet:
     arguments, scope = request.arguments, request.scope
-    if request.target is not None:
-        return resources.value_set(request.target)
-    stated = arguments.get("valueSet")
-    if stated is not None:
-        if not isinstance(stated, dict) or stated.get("resourceType") != "ValueSet":
-            kind = stated.get("resourceType") if isinstance(stated, dict) else type(stated).__name__
-            raise Invalid(issue("OWN_WRONG_TYPE", "valueSet", "a ValueSet resource", kind, at="valueSet"))
-        return resources.value_set(stated)
     url = arguments.get("url")
     if url is None:
         raise Invalid(
@@ -88,22 +94,43 @@ def _named_value_set(request: Request) -> ValueSet:
     canonical = Canonical.parse(url)
     version = arguments.get("valueSetVersion") or canonical.version
     version = scope.versions.choose(canonical.url, version).version
-    found = scope.catalog.value_set(canonical.url, version)
+    catalog = scope.catalog
+    found = catalog.value_set(canonical.url, version)
     if found is None:
         raise NotFound(issue("Unable_to_resolve_value_Set_", Canonical(canonical.url, version)))
-    return found
+    key = ("value set by urls", canonical.url, version)
+    return catalog.remembered(key, lambda: aliases.unaliased(found, scope)) or found
+
+
+class Stated(TypedDict):
+    """What a request says of its scope, but for the version rules."""
+
+    languages: Languages
+    supplements: tuple[str, ...]
+    on: str | None
+
+
+def stated_in(arguments: Arguments) -> Stated:
+    """What ``arguments`` say about language, supplements and date; raises Invalid."""
+    return {
+        "languages": Languages.parse(arguments.get("displayLanguage")),
+        "supplements": arguments.all("useSupplement"),
+        "on": arguments.get("date"),
+    }
 
 
 def restated(scope: Scope, arguments: Arguments) -> Scope:
-    """The scope with what ``arguments`` say about versions, language, supplements and date."""
-    stated = [(name, _unaliased(name, value, scope)) for name in PARAMETERS for value in arguments.all(name)]
-    return replace(
-        scope,
-        versions=VersionPolicy.parse(stated),
-        languages=Languages.parse(arguments.get("displayLanguage")),
-        supplements=arguments.all("useSupplement"),
-        on=arguments.get("date"),
-    )
+    """The scope with what ``arguments`` say in place of what was said before."""
+    return ruled(scope.but(versions=UNRULED, **stated_in(arguments)), arguments)
+
+
+def ruled(scope: Scope, arguments: Arguments) -> Scope:
+    """The scope with the version rules that ``arguments`` state; raises Invalid."""
+    named = [name for name in PARAMETERS if name in arguments]
+    if not named:
+        return scope
+    rules = [(name, _unaliased(name, value, scope)) for name in named for value in arguments[name]]
+    return scope.but(versions=VersionPolicy.parse(rules))
 
 
 def _unaliased(name: str, canonical: str, scope: Scope) -> str:
@@ -128,12 +155,12 @@ def defaulted(request: Request, value_set: ValueSet) -> Request:
     return replace(request, arguments=arguments, scope=restated(request.scope, arguments))
 
 
-def reading_languages(scope: Scope, value_set: ValueSet | None) -> Scope:
-    """The scope with the languages to read in: displayLanguage, else the reader's, else the value set's own."""
+def reading_languages(scope: Scope, value_set: ValueSet | None) -> Languages:
+    """The languages to read in: displayLanguage, else the reader's, else the value set's own."""
     languages = scope.languages or scope.reader
     if not languages and value_set is not None and value_set.info.language:
-        languages = Languages.parse(value_set.info.language)
-    return replace(scope, languages=languages)
+        return Languages.parse(value_set.info.language)
+    return languages
 
 
 def match_of(request: Request) -> bool | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from terminology import aliases, resources, suggestions
+from terminology.catalog import Scope
 from terminology.expansion import Trail, members
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.issues import text as text_of
@@ -58,32 +59,31 @@ def run_value_set(request: Request) -> Validation:
     value_set = named_value_set(request)
     request = defaulted(request, value_set)
     codings, mode, concept = coded_value(request, "system")
-    scope = reading_languages(_strictness(request).scope, value_set)
-    request = replace(request, scope=scope)
+    scope = _strict(request, value_set)
     try:
         scope = prepare(value_set, scope)
     except NotFound as refused:
         if any(found.message_id.startswith("VALUESET_SUPPLEMENT_MISSING") for found in refused.issues):
             raise
-        return _unprepared(refused, codings, mode, concept, request)
-    request = replace(request, scope=scope)
-    codings, reasons = _inferred(codings, mode, value_set, request)
-    if reasons:
-        return _not_inferred(codings, reasons, value_set, request)
+        return _unprepared(refused, codings, mode, concept, scope)
+    if mode == "code" and not codings[0].system and request.arguments.flag("inferSystem"):
+        codings, reasons = _inferred(codings, value_set, scope)
+        if reasons:
+            return _not_inferred(codings, reasons, value_set, scope)
     rules = Rules(_lenient(request), match=match_of(request))
     judged = validate(codings, value_set, scope, rules)
     return combined(judged, mode, value_set, scope, rules, concept)
 
 
-def _strictness(request: Request) -> Request:
+def _strict(request: Request, value_set: ValueSet | None) -> Scope:
+    """The scope as strict as the request wants it, and in the languages to read in."""
     arguments = request.arguments
-    scope = replace(
-        request.scope,
+    return request.scope.but(
         abstract=arguments.flag("abstract", True),
         active_only=arguments.flag("activeOnly"),
         membership_only=arguments.flag("valueset-membership-only") or _mode(request) == "NO_MEMBERSHIP_DETAIL",
+        languages=reading_languages(request.scope, value_set),
     )
-    return replace(request, scope=scope)
 
 
 def _mode(request: Request) -> str:
@@ -95,13 +95,11 @@ def _lenient(request: Request) -> bool:
     return request.arguments.flag("lenient-display-validation") or _mode(request) == "lenient-display-validation"
 
 
-def _unprepared(
-    refused: Refusal, codings: list[Coding], mode: Mode, concept: Json | None, request: Request
-) -> Validation:
+def _unprepared(refused: Refusal, codings: list[Coding], mode: Mode, concept: Json | None, scope: Scope) -> Validation:
     """A value set that depends on what is not here: nothing can be in it, and the answer says why."""
     first = codings[0] if codings and mode != "codeableConcept" else Coding()
-    provider = request.scope.provider(first.system, first.version) if first.system else None
-    languages = request.scope.reader.primary
+    provider = scope.provider(first.system, first.version) if first.system else None
+    languages = scope.reader.primary
     return Validation(
         result=False,
         code=first.code,
@@ -113,14 +111,10 @@ def _unprepared(
     )
 
 
-def _inferred(
-    codings: list[Coding], mode: Mode, value_set: ValueSet, request: Request
-) -> tuple[list[Coding], tuple[Issue, ...]]:
-    """The codings with the system that ``inferSystem`` asks to find; it is defined for a bare code only."""
-    if mode != "code" or codings[0].system or not request.arguments.flag("inferSystem"):
-        return codings, ()
+def _inferred(codings: list[Coding], value_set: ValueSet, scope: Scope) -> tuple[list[Coding], tuple[Issue, ...]]:
+    """The bare code with the system that ``inferSystem`` asks to find."""
     code = codings[0].code
-    timeless = replace(request.scope, on=None)
+    timeless = scope.but(on=None)
     found = {m.canonical.url for m in members(value_set, timeless, Trail()) if m.concept.code == code}
     if len(found) == 1:
         return [replace(codings[0], system=found.pop())], ()
@@ -131,14 +125,12 @@ def _inferred(
     return codings, (issue(message, code, value_set.info, listed, at="code"),)
 
 
-def _not_inferred(
-    codings: list[Coding], reasons: tuple[Issue, ...], value_set: ValueSet, request: Request
-) -> Validation:
+def _not_inferred(codings: list[Coding], reasons: tuple[Issue, ...], value_set: ValueSet, scope: Scope) -> Validation:
     display = f" ('{codings[0].display}')" if codings[0].display else ""
     named = f"{codings[0]}{display}"
     said = issue("None_of_the_provided_codes_are_in_the_value_set_one", named, value_set.info, at="code")
     issues = (*reasons, said)
-    texts = sorted(text_of(found, request.scope.reader.primary) for found in issues)
+    texts = sorted(text_of(found, scope.reader.primary) for found in issues)
     return Validation(False, codings[0].code, issues=issues, messages=tuple(texts))
 
 
@@ -148,20 +140,17 @@ def _not_inferred(
 def run_code_system(request: Request) -> Validation:
     """Is the coded value a right one of its code system."""
     codings, mode, concept = coded_value(request, "url")
-    request = _strictness(request)
-    request = replace(request, scope=reading_languages(request.scope, None))
-    provider = _provider(request, codings, mode)
+    scope = _strict(request, None)
+    provider = _provider(request, scope, codings, mode)
     if isinstance(provider, Validation):
         return replace(provider, codeable_concept=concept)
     url = provider.info.canonical.url
-    if mode == "code" and not codings[0].system:
-        codings = [replace(codings[0], system=url)]
     if mode == "code":
-        codings = [replace(codings[0], version=None)]
-    scope = request.scope
+        first = codings[0]
+        codings = [Coding(first.system or url, first.code, None, first.display)]
     value_set = whole_system(provider, named=not scope.on or _named(request, codings))
     if inline := request.arguments.get("codeSystem"):
-        scope = replace(scope, catalog=resources.layer([inline]).over(scope.catalog), guests=scope.guests + 1)
+        scope = scope.but(catalog=resources.layer([inline]).over(scope.catalog), guests=scope.guests + 1)
     scope = prepare(value_set, scope)
     rules = Rules(_lenient(request), of_code_system=True)
     judged = validate(codings, value_set, scope, rules)
@@ -178,8 +167,8 @@ def _told(outcome: Validation, request: Request, mode: Mode, url: str) -> Valida
     return replace(outcome, issues=(*outcome.issues, aliases.told(sent, url, at="url")))
 
 
-def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
-    arguments, scope = request.arguments, request.scope
+def _provider(request: Request, scope: Scope, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
+    arguments = request.arguments
     if request.target is not None:
         return scope.supplemented(resources.code_system(request.target))
     if inline := inline_code_system(request, "codeSystem"):
@@ -189,7 +178,7 @@ def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystem
         (arguments.get("url") or arguments.get("system") or first.system or "").partition("|")[0], scope
     )
     if not url:
-        return _refused([issue("Coding_has_no_system__cannot_validate")], first, mode, request)
+        return _refused([issue("Coding_has_no_system__cannot_validate")], first, mode, scope)
     stated = arguments.get("version") or first.version
     version = scope.versions.choose(url, stated).version
     provider = scope.provider(url, version)
@@ -201,10 +190,10 @@ def _provider(request: Request, codings: list[Coding], mode: Mode) -> CodeSystem
         "codeableConcept": "CodeableConcept.coding[0].system",
     }[mode]
     return _refused(
-        _unknown(Coding(url, first.code, version), place, request),
+        _unknown(Coding(url, first.code, version), place, scope),
         replace(first, system=url),
         mode,
-        request,
+        scope,
         version,
     )
 
@@ -219,8 +208,8 @@ def _named(request: Request, codings: list[Coding]) -> bool:
     return request.scope.versions.choose(url, arguments.get("version") or first.version).version is not None
 
 
-def _unknown(coding: Coding, place: str, request: Request) -> list[Issue]:
-    scope, url = request.scope, coding.system or ""
+def _unknown(coding: Coding, place: str, scope: Scope) -> list[Issue]:
+    url = coding.system or ""
     if scope.catalog.value_set(url) is not None:
         return [issue("Terminology_TX_System_ValueSet2", url, at=place)]
     for supplement in scope.catalog.all_supplements():
@@ -233,13 +222,11 @@ def _unknown(coding: Coding, place: str, request: Request) -> list[Issue]:
     return [*relative, said]
 
 
-def _refused(
-    issues: list[Issue], coding: Coding, mode: Mode, request: Request, version: str | None = None
-) -> Validation:
+def _refused(issues: list[Issue], coding: Coding, mode: Mode, scope: Scope, version: str | None = None) -> Validation:
     unknown = any(found.message_id.startswith("UNKNOWN_CODESYSTEM") for found in issues)
-    name = unknown_name(coding.system or "", version, request.scope)
+    name = unknown_name(coding.system or "", version, scope)
     shown = coding if mode != "codeableConcept" else Coding()
-    texts = sorted(text_of(found, request.scope.reader.primary) for found in issues)
+    texts = sorted(text_of(found, scope.reader.primary) for found in issues)
     return Validation(
         False,
         code=shown.code,

@@ -28,7 +28,6 @@ class FileProvider:
         return ask.find(self.file, code) or Miss(code)
 
     def select(self, query: Query) -> Selection:
-        ask.conditions(self.info, query, self.file.connection)
         plain = query.whole and not query.text and not query.active_only and query.codes is None and not query.on
         return Selection(ask.select(self.file, query), self.info.count if plain else None)
 

@@ -18,7 +18,7 @@ from terminology.model import (
     Selection,
     Subsumption,
     Supplement,
-    Tree,
+    tree_of,
 )
 from terminology.providers.filters import dated, predicate
 
@@ -28,12 +28,17 @@ def supplemented(provider: CodeSystemProvider, supplements: tuple[Supplement, ..
     return Supplemented(provider, supplements)
 
 
+KEPT = 512
+"""So many concepts are kept as they were decorated."""
+
+
 class Supplemented:
     """Decorates what the base finds. Filters and texts that only a supplement can answer are judged here."""
 
     def __init__(self, base: CodeSystemProvider, supplements: tuple[Supplement, ...]) -> None:
         self.base = base
         self.supplements = supplements
+        self._made: dict[str, tuple[Concept, Concept]] = {}
 
     @cached_property
     def info(self) -> CodeSystemInfo:
@@ -58,7 +63,7 @@ class Supplemented:
         own = bool(later or text or day)
         asked = replace(query, filters=sooner, text=None if text else query.text)
         if own:
-            asked = replace(asked, offset=0, limit=None)
+            asked = replace(asked, offset=0, limit=None, detailed=True)
         if day:
             asked = replace(asked, on=None, undated=False)
         selection = self.base.select(asked)
@@ -88,18 +93,27 @@ class Supplemented:
         return self.base.subsumes(a, b)
 
     def parents(self, code: str) -> tuple[str, ...]:
-        return self.base.parents(code) if isinstance(self.base, Tree) else ()
+        return tree.parents(code) if (tree := tree_of(self.base)) else ()
 
     def children(self, code: str) -> tuple[str, ...]:
-        return self.base.children(code) if isinstance(self.base, Tree) else ()
+        return tree.children(code) if (tree := tree_of(self.base)) else ()
 
     def ancestors(self, code: str) -> frozenset[str]:
-        return self.base.ancestors(code) if isinstance(self.base, Tree) else frozenset()
+        return tree.ancestors(code) if (tree := tree_of(self.base)) else frozenset()
 
     def descendants(self, code: str) -> frozenset[str]:
-        return self.base.descendants(code) if isinstance(self.base, Tree) else frozenset()
+        return tree.descendants(code) if (tree := tree_of(self.base)) else frozenset()
 
     def _decorated(self, concept: Concept) -> Concept:
+        """The concept with what was added. A base that holds its concepts gives the same ones again: so do we."""
+        known = self._made.get(concept.code)
+        if known is None or known[0] is not concept:
+            if len(self._made) >= KEPT:
+                self._made.clear()
+            known = self._made[concept.code] = (concept, self._added_to(concept))
+        return known[1]
+
+    def _added_to(self, concept: Concept) -> Concept:
         additions = list(self._additions(concept.code))
         if not additions:
             return concept

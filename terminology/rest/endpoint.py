@@ -145,9 +145,9 @@ class Endpoint:
         except Exception:
             log.exception("request %s could not be answered", asked.request_id)
             found = self.failed(asked.request_id)
-        if asked.path.startswith(jobs.START):
-            found = replace(found, headers={**(found.headers or {}), **jobs.NO_STORE})
-        return replace(found, medium=medium, pretty="_pretty=true" in asked.query_string)
+        headers = {**(found.headers or {}), **jobs.NO_STORE} if asked.path.startswith(jobs.START) else found.headers
+        pretty = "_pretty=true" in asked.query_string
+        return replace(found, headers=headers, medium=medium, pretty=pretty)
 
     def _medium(self, asked: Asked) -> tuple[Medium, Refusal | None]:
         """How to answer; where nothing fits, JSON and the refusal that says so."""

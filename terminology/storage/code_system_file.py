@@ -22,6 +22,8 @@ from terminology.model import Canonical, CodeSystemInfo, Json, PropertyDefinitio
 
 FORMAT = 3
 SUFFIX = ".codesystem"
+COUNTS = 2048
+"""So many counts a file keeps, those of search texts above all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class CodeSystemFile:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
         weakref.finalize(self, _close, self._opened)
         try:
             meta = dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
@@ -83,7 +86,18 @@ class CodeSystemFile:
         if meta.get("format") != str(FORMAT):
             raise ValueError(f"{path} is of the format {meta.get('format')}, not {FORMAT}. Import its source again")
         self.info = load_info(meta["info"])
+        self.flat = self.connection.execute("SELECT 1 FROM parent LIMIT 1").fetchone() is None
         self.manifest = Manifest(**json.loads(meta["manifest"]))
+
+    def counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
+        """The one number that a query gives, kept: the words of a language are few, and common ones take milliseconds
+        to count."""
+        known = self._counts.get((sql, arguments))
+        if known is None:
+            if len(self._counts) >= COUNTS:
+                self._counts.clear()
+            known = self._counts[sql, arguments] = int(self.connection.execute(sql, arguments).fetchone()[0])
+        return known
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -45,10 +45,13 @@ class _Connection:
 
 
 class FileWatch:
-    """The file at ``path``. One connection per thread, never carried over a fork."""
+    """The file at ``path``. One connection per thread, never carried over a fork. Where there is none, it is looked for
+    again after ``patience`` seconds."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, patience: float = 0.0) -> None:
         self._path = path
+        self._patience = patience
+        self._next = 0.0
         self.inode: int | None = None
         """Which file it was when last looked: another one after a restore."""
         self._wal = f"{path}-wal"
@@ -58,8 +61,11 @@ class FileWatch:
 
     def generation(self) -> int:
         """0 where there is no store, or one that nothing was written to. Raises Unavailable."""
+        if self._next and time.monotonic() < self._next:
+            return 0
         mark, settled = self._mark()
         if mark is None:
+            self._next = time.monotonic() + self._patience
             return 0
         known = self._known
         if known is not None and known[0] == mark:

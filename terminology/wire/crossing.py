@@ -32,7 +32,7 @@ class Way:
 def cross(node: Node, type_name: str, way: Way) -> Node:
     """The node in the form of the way's other end; elements neither version knows pass unchanged."""
     plan = plan_of(type_name, way.lane)
-    if plan is None:
+    if plan is None or plan.concerned.isdisjoint(node):
         return node
     out = {
         key: _inside(value, plan.inside[key], way) if key in plan.inside else value

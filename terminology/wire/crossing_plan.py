@@ -51,6 +51,7 @@ class Plan:
     codes: Mapping[str, tuple[str, Codes]]  # url, and the codes R4 knows
     single: Mapping[str, Carried]  # a list in R5, one value in R4
     wide: frozenset[str]  # integer64 in R5 (JSON text), a number in R4
+    concerned: frozenset[str]  # every JSON name of which one makes a node more than a copy
 
 
 _FILTER_OPERATORS = Codes(
@@ -137,13 +138,18 @@ def plan_of(type_name: str, lane: Lane) -> Plan | None:
     single = _single(type_name)
     reworded = lane == "from R4" and type_name.partition(".")[0] == _REWORDED
     away = [] if reworded else _lost(mine, theirs)
+    inside = {e.name: e.type for e in mine.values() if e.type in touched}
+    codes = {n: (EXTENSION.format("5.0", f"{t}.{n}"), c) for (t, n), c in CODES.items() if t == type_name}
+    wide = _wide(mine, theirs)
+    named = {*(e.name for e in away), *(e.name for e in single), *inside, *codes, *wide, "extension"}
     return Plan(
         away={e.name: Carried(_urls(here, type_name, e)[0], e) for e in away},
         home=_home(there, type_name, [*_lost(theirs, mine), *(single if there == "R5" else ())]),
-        inside={e.name: e.type for e in mine.values() if e.type in touched},
-        codes={n: (EXTENSION.format("5.0", f"{t}.{n}"), c) for (t, n), c in CODES.items() if t == type_name},
+        inside=inside,
+        codes=codes,
         single={e.name: Carried(_urls("R5", type_name, e)[0], e) for e in single},
-        wide=_wide(mine, theirs),
+        wide=wide,
+        concerned=frozenset(each for name in named for each in (name, f"_{name}")),
     )
 
 

@@ -35,9 +35,7 @@ def read(body: bytes) -> dict[str, Any]:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _refuse_depth(text)
     try:
-        value = json.loads(
-            text, object_pairs_hook=_once, parse_float=_number, parse_int=_integer, parse_constant=_constant
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise Malformed(
             f"The body is not valid JSON: {error.msg}; correct it and send it again.", _place(text, error.pos)
@@ -146,6 +144,10 @@ def _integer(text: str) -> int | Decimal:
 
 def _constant(text: str) -> NoReturn:
     raise _NumberError(text)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_number, parse_int=_integer, parse_constant=_constant)
+"""Made once: ``json.loads`` makes one for each text."""
 
 
 # -- where it is, looked for only when there is something to refuse ---------------------------------------
