@@ -186,7 +186,7 @@ def as_junit(report: Report) -> str:
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in _flat(provenance(report) | {"partial": report.partial}):
-        ET.SubElement(properties, "property", {"name": name, "value": _xml(value)})
+        ET.SubElement(properties, "property", {"name": _xml(name), "value": _xml(value)})
     whole = ET.SubElement(
         suite, "testcase", {"classname": "all", "name": f"{report.verdicts.get('right', 0)} records are right"}
     )
@@ -198,9 +198,10 @@ def as_junit(report: Report) -> str:
 
 
 def _case(suite: ET.Element, group: Group) -> None:
-    case = ET.SubElement(suite, "testcase", {"classname": group.reason, "name": _xml(str(group.coding or "no code"))})
+    name = _xml(str(group.coding or "no code"))
+    case = ET.SubElement(suite, "testcase", {"classname": _xml(group.reason), "name": name})
     told = "\n".join([*_said(group), *map(str, group.places)])
-    message = {"message": _xml(f"{group.count} times: {group.said}"), "type": group.reason}
+    message = {"message": _xml(f"{group.count} times: {group.said}"), "type": _xml(group.reason)}
     if group.severity in ("error", "fatal"):
         ET.SubElement(case, "failure", message).text = _xml(told)
     elif group.severity == "warning":

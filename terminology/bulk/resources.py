@@ -32,7 +32,7 @@ UNREADABLE = "unreadable"
 
 REMEMBERED = 100_000
 _DEEPEST = 8
-_ALONE = 8
+_ALONE = 4
 """Pieces that this process judges before it starts others: a small file is done by then."""
 
 

@@ -1,7 +1,7 @@
 """The engine for tables: Parquet, CSV and TSV through DuckDB, each distinct coding judged once.
 
 A first pass counts the distinct codings (system, code, version, display) with their first and last day. Each is judged
-on both ends of every span of days in which no answer can change (``days``). Where nothing was found on any of them, its
+once in every span of days in which no answer can change (``days``). Where nothing was found on any of them, its
 rows are right and are not looked at again; the rows of the others are read a second time, day by day only where the
 answer differs between days. So memory is bounded by the distinct codings, and by the distinct days of those with
 findings; DuckDB spills to disk what is over its limit.
@@ -21,13 +21,14 @@ from terminology.bulk.resources import Asking, Memo
 from terminology.bulk.sources import Source
 from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
 from terminology.model import Canonical
-from terminology.procedures.records import Judgement
+from terminology.procedures.records import Finding, Judgement
 
 Codes = Iterable[tuple[str | None, str | None]]
 Stage = Literal["reading", "judging", "listing"]
 By = Literal["none", "span", "day"]
 _MOST_ODD = 64
 _AT_ONCE = 10_000
+_SPANS = "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class _Run:
         self._memo = Memo(how.asking)
         self._dated = "date" in table.fields
         self.total = self.distinct = self._noted = 0
+        self.calendar = days.Calendar()
 
     def flaws(self) -> None:
         """The rows that could not be read."""
@@ -111,7 +113,8 @@ class _Run:
 
     def judge(self) -> None:
         """Each coding on every span of its days; what has findings, or differs, is noted for the second pass."""
-        spans, done = self._calendar(), 0
+        self.calendar = spans = self._calendar()
+        done = 0
         for some in self._coded():
             noted: list[tuple[int, By]] = []
             for coded in some:
@@ -126,19 +129,13 @@ class _Run:
             self._how.progress("judging", done / max(self.total, 1))
 
     def _differs(self, coded: Coded, spans: days.Calendar) -> tuple[By, list[Judgement]]:
-        """By what the answers about a coding differ, and the answers. Inside a span only a day that is told may."""
+        """By what the answers about a coding may differ, and the answer in each span. Inside a span only the day that a
+        sentence tells differs: what has findings is counted by span, and told of its first row's day."""
         if not self._dated:
-            return "none", [self._judgement(coded, None)]
-        found: list[Judgement] = []
-        by: By = "day" if len(spans.odd) > _MOST_ODD else "none"
-        for span in spans.between(coded.first, coded.last):
-            begun, ended = self._judgement(coded, span.first), self._judgement(coded, span.last)
-            if by != "day":
-                by = "day" if _shape(begun) != _shape(ended) else by
-            if by == "none" and found and _said(found[0]) != _said(begun):
-                by = "span"
-            found += [begun, ended]
-        return by, found
+            return "none", [self.judgement(coded, None)]
+        found = [self.judgement(coded, span.first) for span in spans.between(coded.first, coded.last)]
+        same = all(not each.findings and each.verdict == found[0].verdict for each in found)
+        return "none" if same else "day" if len(spans.odd) > _MOST_ODD else "span", found
 
     def note(self) -> None:
         """The second pass: how often each finding was made, and the first places of each.
@@ -149,7 +146,7 @@ class _Run:
             return
         day, parts, spans = "NULL", "noted.id", ""
         if self._dated:
-            day, spans = "arg_min(rows.day, rows.number)", "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
+            day, spans = "arg_min(rows.day, rows.number)", _SPANS
             parts += (
                 ", CASE noted.mode WHEN 'span' THEN calendar.span END, CASE noted.mode WHEN 'day' THEN rows.day END"
             )
@@ -166,7 +163,7 @@ class _Run:
 
     def _counted(self, row: Sequence[Any]) -> None:
         id_, *values, count, day, places = row
-        judgement = self._judgement(Coded(id_, self._filled(values), count), _day(day))
+        judgement = self.judgement(Coded(id_, self._filled(values), count), _day(day))
         self._tally.verdicts[judgement.verdict] += count
         where = [self._place(place) for place in places]
         for finding in judgement.findings:
@@ -177,19 +174,14 @@ class _Run:
         if not self._noted or not self._tally.listing():
             return
         cells = ", ".join(f"noted.{each}" for each in self._table.key)
-        day = "rows.day" if self._dated else "NULL"
-        query = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} ORDER BY rows.number"  # noqa: S608
+        day, spans = ("rows.day, calendar.span", _SPANS) if self._dated else ("NULL, 0", "")
+        query = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} {spans} ORDER BY rows.number"  # noqa: S608
         if self._tally.left is not None:
             query += f" LIMIT {self._tally.left}"
-        held: dict[tuple[int, Any], Judgement] = {}
+        told = _Told(self)
         for some in self._duck.rows(query, most=_AT_ONCE):
-            if len(held) > _AT_ONCE:
-                held.clear()
-            for number, id_, on, *values in some:
-                judgement = held.get((id_, on))
-                if judgement is None:
-                    judgement = held[id_, on] = self._judgement(Coded(id_, self._filled(values)), _day(on))
-                for finding in judgement.findings:
+            for number, id_, on, span, *values in some:
+                for finding in told.findings(Coded(id_, self._filled(values)), _day(on), span):
                     self._tally.hand_on(Found(self._place(number), finding))
             if not self._tally.listing():
                 return
@@ -221,7 +213,7 @@ class _Run:
         held = dict(zip(self._table.key, values, strict=True))
         return tuple(held.get(each, self._how.columns.constant.get(each)) or None for each in KEY)
 
-    def _judgement(self, coded: Coded, day: str | None) -> Judgement:
+    def judgement(self, coded: Coded, day: str | None) -> Judgement:
         system, code, version, display = coded.values
         return self._memo.judge(
             self._how.asking.judge.row(system, code, version, display, day or self._how.columns.constant.get("date"))
@@ -243,14 +235,33 @@ class _Run:
         return Place(self._table.source.name, "row", self._table.number(number))
 
 
-def _said(judgement: Judgement) -> tuple[object, ...]:
-    return judgement.verdict, judgement.findings
+class _Told:
+    """The findings of a coding on a day. Where they are the same at both ends of a span, they are so inside it; where a
+    sentence tells the day, each day is judged."""
 
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._held: dict[tuple[int, int, str | None], tuple[Finding, ...] | None] = {}
 
-def _shape(judgement: Judgement) -> tuple[object, ...]:
-    """What a judgement says but for the words that a day may be among."""
-    found = ((each.reason, each.issue.severity, each.issue.message_id, each.coding) for each in judgement.findings)
-    return judgement.verdict, tuple(found)
+    def findings(self, coded: Coded, day: str | None, span: int) -> tuple[Finding, ...]:
+        if len(self._held) > 2 * _AT_ONCE:
+            self._held.clear()
+        whole = coded.id, span, None
+        if whole not in self._held:
+            self._held[whole] = self._of_span(coded, span)
+        if (found := self._held[whole]) is not None:
+            return found
+        one = coded.id, span, day
+        if (found := self._held.get(one)) is None:
+            found = self._held[one] = self._run.judgement(coded, day).findings
+        return found
+
+    def _of_span(self, coded: Coded, span: int) -> tuple[Finding, ...] | None:
+        if span <= 0:  # a day that stands for itself
+            return None if self._run.calendar.odd else self._run.judgement(coded, None).findings
+        place = self._run.calendar.spans[span - 1]
+        first = self._run.judgement(coded, place.first).findings
+        return first if self._run.judgement(coded, place.last).findings == first else None
 
 
 def _used(judgement: Judgement) -> Iterator[Canonical]:

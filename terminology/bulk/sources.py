@@ -67,7 +67,12 @@ class Source:
 
     @property
     def size(self) -> int | None:
-        return self.path.stat().st_size if self.path else None
+        return self.path.stat().st_size if self.path and self.regular else None
+
+    @property
+    def regular(self) -> bool:
+        """False for what can be read only once: standard input, a pipe."""
+        return self.path is not None and self.path.is_file()
 
 
 def sources(names: Iterable[str], kind: Kind | None = None) -> Iterator[Source]:
@@ -106,6 +111,8 @@ def _by_name(path: Path) -> Kind | None:
 
 def _source(path: Path, stated: Kind | None) -> Source:
     name = str(path)
+    if not path.is_file():
+        return Source(name, stated or _by_name(path) or "ndjson", path, path.suffix.lower() == ".gz")
     try:
         with path.open("rb") as file:
             begun = file.read(_SNIFFED)
@@ -196,13 +203,14 @@ class Opened:
             while block := self._raw.read(BLOCK):
                 yield block
             return
-        unpacked, total = gzip.GzipFile(fileobj=self._raw), 0
+        total = 0
         try:
-            while block := unpacked.read(BLOCK):
-                total += len(block)
-                if total > self.limits.safe and total > self.size * self.limits.ratio:
-                    raise Unprocessable(issue("OWN_INPUT_RATIO", self.limits.ratio))
-                yield block
+            with gzip.GzipFile(fileobj=self._raw) as unpacked:
+                while block := unpacked.read(BLOCK):
+                    total += len(block)
+                    if total > self.limits.safe and total > self.size * self.limits.ratio:
+                        raise Unprocessable(issue("OWN_INPUT_RATIO", self.limits.ratio))
+                    yield block
         except (EOFError, gzip.BadGzipFile, zlib.error) as broken:
             raise Unprocessable(issue("OWN_INPUT_GZIP", broken)) from None
 

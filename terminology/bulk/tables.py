@@ -123,10 +123,10 @@ def _header(file: Path, source: Source) -> tuple[list[str], str]:
     """The names of the columns, and what separates them."""
     with file.open("rb") as read:
         begun = read.read(BLOCK).decode("utf-8-sig", errors="replace")
-    first = begun.partition("\n")[0]
-    separator = "\t" if source.kind == "tsv" else max(_SEPARATORS, key=first.count)
-    names = next(csv.reader(begun.replace("\0", "").splitlines(keepends=True), delimiter=separator), [])
-    return _distinct(names), separator
+    text = begun.replace("\0", "").splitlines(keepends=True)
+    tried = {each: next(csv.reader(text, delimiter=each), []) for each in _SEPARATORS}
+    separator = "\t" if source.kind == "tsv" else max(_SEPARATORS, key=lambda each: len(tried[each]))
+    return _distinct(tried[separator]), separator
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -159,7 +159,6 @@ class Bytes:
 
     def __init__(self, source: Source, folder: Path) -> None:
         self._source, self._folder = source, folder
-        self._opened = Opened(source)
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._hash, daemon=True)
         self._hashed: tuple[int | None, str | None] = (None, None)
@@ -168,16 +167,17 @@ class Bytes:
     def __enter__(self) -> Self:
         """Raises Unprocessable for packed bytes that are broken or a bomb, and OSError."""
         path = self._source.path
-        if path is not None and not self._source.packed:
+        if path is not None and self._source.regular and not self._source.packed:
             with path.open("rb") as read:
                 marked(read.read(4))
             self.file.symlink_to(path.resolve())
             self._thread.start()
         else:
+            opened = Opened(self._source, LIMITS)
             with self.file.open("wb") as kept:
-                for block in self._opened.blocks():
+                for block in opened.blocks():
                     kept.write(block)
-            self._hashed = (self._opened.size, self._opened.digest)
+            self._hashed = (opened.size, opened.digest)
         return self
 
     def __exit__(self, *_: object) -> None:
