@@ -63,7 +63,7 @@ class System:
     codes: Sequence[str]
     displays: Sequence[str]
     filters: Sequence[str]
-    """Two beginnings of words each, of one concept each."""
+    """Two beginnings of words each, of one concept each; none twice."""
 
     @property
     def coded(self) -> Sequence[str]:
@@ -75,8 +75,8 @@ def system(size: int) -> System:
     """What the system of that size is made of, in an order of its own."""
     written, draw = list(rows(size)), Random(1)
     draw.shuffle(written)
-    filters = [quote(" ".join(word[:4] for word in row[1].split()[:2])) for row in written]
-    return System(url(size), [row[0] for row in written], [row[1] for row in written], filters)
+    filters = dict.fromkeys(quote(" ".join(word[:4] for word in row[1].split()[:2])) for row in written)
+    return System(url(size), [row[0] for row in written], [row[1] for row in written], list(filters))
 
 
 def loaded(size: int, folder: Path) -> System:
