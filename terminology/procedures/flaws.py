@@ -8,7 +8,8 @@ It walks over any JSON and never raises.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from terminology import dates
@@ -69,7 +70,11 @@ _DATES = ("DateTime", "Date", "Instant", "start", "end", "authoredOn", "issued",
 _NO_DATES = frozenset(("performedString", "occurrenceString"))
 
 
-@cache
+_CHECKED = frozenset(path.rpartition(".")[2] for path in _BINDINGS)
+"""The names of the elements whose binding is checked."""
+
+
+@lru_cache(maxsize=1024)  # bounded: a resource may name anything
 def bound(path: str, fhir: FhirVersion) -> frozenset[str]:
     """The codes that the required binding of an element allows; empty where there is none."""
     stated = (_BINDINGS_R5.get(path) if fhir == "R5" else None) or _BINDINGS.get(path, "")
@@ -83,22 +88,10 @@ def paths() -> tuple[str, ...]:
 
 def flaws(resource: Json, fhir: FhirVersion) -> tuple[Issue, ...]:
     """Every flaw of a resource, in the order of its elements."""
-    found: list[Issue] = []
     kind = str(resource.get("resourceType"))
-    for said in (*_concepts(resource, kind, fhir), *_node(resource, kind, fhir, 0)):
-        found.append(said)
-        if len(found) >= MOST:
-            break
-    return tuple(found)
-
-
-def _bound(node: Json, path: str, fhir: FhirVersion) -> Iterator[Issue]:
-    last = path.rpartition(".")[2].partition("[")[0]
-    for name, value in node.items():
-        allowed = bound(f"{last}.{name}", fhir) or bound(name, fhir)
-        if allowed and (not isinstance(value, str) or value not in allowed):
-            at = f"{path}.{name}"
-            yield issue("OWN_NOT_BOUND", at, _shown(value), ", ".join(sorted(allowed)), at=at)
+    walk = _Walk(fhir, list(_concepts(resource, kind, fhir)))
+    walk.node(resource, kind, kind, 0)
+    return tuple(walk.found[:MOST])
 
 
 def _concepts(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
@@ -116,40 +109,62 @@ def _concepts(resource: Json, kind: str, fhir: FhirVersion) -> Iterator[Issue]:
 # --- any element -----------------------------------------------------------------------------------------------
 
 
-def _node(node: Json, path: str, fhir: FhirVersion, depth: int) -> Iterator[Issue]:
-    if depth > DEPTH:
-        return
-    yield from _bound(node, path, fhir)
-    yield from _period(node, path)
-    for name, value in node.items():
-        here = f"{path}.{name}"
-        if isinstance(value, list):
-            yield from _list(value, here, fhir, depth, primitive=name.startswith("_"))
-        else:
-            yield from _value(value, here, fhir, depth)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One walk over a resource; plain recursion, since a file has millions of them."""
+
+    fhir: FhirVersion
+    found: list[Issue]
+
+    def node(self, node: Json, path: str, last: str, depth: int) -> None:
+        """``last`` is the name of the element that holds the node."""
+        if depth > DEPTH or len(self.found) >= MOST:
+            return
+        if "start" in node and "end" in node:
+            self.found.extend(_period(node, path))
+        for name, value in node.items():
+            if isinstance(value, str):
+                if not value or name in _CHECKED or _dated(name):
+                    self.text(name, value, path, last)
+            else:
+                self.value(value, f"{path}.{name}", name, depth)
+                if name in _CHECKED:
+                    self.text(name, value, path, last)
+
+    def text(self, name: str, value: Any, path: str, last: str) -> None:
+        allowed = bound(f"{last}.{name}", self.fhir) or bound(name, self.fhir)
+        at = f"{path}.{name}"
+        if allowed and (not isinstance(value, str) or value not in allowed):
+            self.found.append(issue("OWN_NOT_BOUND", at, _shown(value), ", ".join(sorted(allowed)), at=at))
+        elif value == "":
+            self.found.append(issue("OWN_EMPTY", at, at=at))
+        elif _dated(name) and not dates.known(value):
+            self.found.append(issue("OWN_NO_SUCH_DAY", at, _shown(value), at=at))
+
+    def value(self, value: Any, path: str, name: str, depth: int) -> None:
+        """Any value but text."""
+        if value is None:
+            self.found.append(issue("OWN_NULL", path, at=path))
+        elif isinstance(value, (dict, list)) and not value:
+            self.found.append(issue("OWN_EMPTY", path, at=path))
+        elif isinstance(value, dict):
+            self.node(value, path, name, depth + 1)
+        elif isinstance(value, list):
+            self.entries(value, path, name, depth)
+
+    def entries(self, values: list[Any], path: str, name: str, depth: int) -> None:
+        """A primitive without a value stands as null beside its extension."""
+        nulls = name.startswith("_") or any(not isinstance(each, (dict, list)) for each in values if each is not None)
+        for place, each in enumerate(values):
+            if each == "":
+                self.found.append(issue("OWN_EMPTY", f"{path}[{place}]", at=f"{path}[{place}]"))
+            elif not isinstance(each, str) and (each is not None or not nulls):
+                self.value(each, f"{path}[{place}]", name, depth)
 
 
-def _list(values: list[Any], path: str, fhir: FhirVersion, depth: int, *, primitive: bool) -> Iterator[Issue]:
-    if not values:
-        yield issue("OWN_EMPTY", path, at=path)
-    nulls = primitive or any(not isinstance(each, (dict, list)) for each in values if each is not None)
-    for place, each in enumerate(values):
-        if each is None and nulls:
-            continue  # a primitive without a value stands as null beside its extension
-        yield from _value(each, f"{path}[{place}]", fhir, depth)
-
-
-def _value(value: Any, path: str, fhir: FhirVersion, depth: int) -> Iterator[Issue]:
-    if value is None:
-        yield issue("OWN_NULL", path, at=path)
-    elif value in ({}, ""):
-        yield issue("OWN_EMPTY", path, at=path)
-    elif isinstance(value, dict):
-        yield from _node(value, path, fhir, depth + 1)
-    elif isinstance(value, str):
-        name = path.rpartition(".")[2]
-        if name.endswith(_DATES) and name not in _NO_DATES and "[" not in name and not dates.known(value):
-            yield issue("OWN_NO_SUCH_DAY", path, value[:60], at=path)
+@lru_cache(maxsize=1024)  # bounded: a resource may name anything
+def _dated(name: str) -> bool:
+    return name.endswith(_DATES) and name not in _NO_DATES and not name.startswith("_")
 
 
 def _period(node: Json, path: str) -> Iterator[Issue]:

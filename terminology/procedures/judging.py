@@ -56,7 +56,7 @@ class Content(Protocol):
     def open_scope(self, fhir: FhirVersion = "R5") -> Scope: ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Judge:
     """``asking`` is the scope in which the value set is asked. ``made_of`` is what ``of`` got: with it a copy in
     another process is made."""

@@ -66,7 +66,7 @@ class _Ground:
     sound: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Opinions:
     """The opinions of one scope. Threads may share them: what is lost in a race is asked again."""
 
@@ -159,15 +159,22 @@ class Opinions:
         verdict = _verdict(found)
         if said.missed and verdict == "right":
             verdict = "wrong"
-        scope = replace(self.scope, on=on) if on else self.scope
         return Opinion(
             verdict,
-            tuple((rule, _labelled(rules.weighed(rule, each), scope)) for rule, each in found),
+            tuple((rule, self._labelled(rules.weighed(rule, each), coding, on)) for rule, each in found),
             said.provider.info.canonical if said.provider else None,
             said.display,
             said.concept.valid_from if said.concept else None,
             on,
         )
+
+    def _labelled(self, said: Issue, coding: Coding, on: str | None) -> Issue:
+        """The label is that of the day; of another code system, whose days turn otherwise, that of today."""
+        meant = said.suggestion
+        if meant is None:
+            return said
+        same = on is not None and meant.system == coding.system
+        return replace(said, suggestion=labelled(meant, replace(self.scope, on=on) if same else self.scope))
 
 
 def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:
@@ -179,10 +186,6 @@ def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:
 def _movable(made: Opinion, on: str) -> bool:
     """Whether the day can be told apart from every other argument of the sentences."""
     return all(each.arguments.count(on) < 2 for _, each in made.found)
-
-
-def _labelled(said: Issue, scope: Scope) -> Issue:
-    return replace(said, suggestion=labelled(said.suggestion, scope)) if said.suggestion else said
 
 
 def _turns(releases: Iterable[CodeSystemProvider]) -> Iterator[str]:

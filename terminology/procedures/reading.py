@@ -27,11 +27,13 @@ def record(resource: object, fhir: FhirVersion) -> Record:
     kind = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
     if not isinstance(resource, dict) or kind not in KINDS:
         raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(KINDS), kind))
+    days: dict[int, tuple[Days, ...]] = {}
     elements = [
         element
         for row, steps in coded(kind, fhir)
+        if steps[0] in resource
         for path, chain, value in _walk(resource, steps, kind, (resource,))
-        for element in _elements(row, path, chain, value)
+        for element in _elements(row, path, chain, value, days)
     ]
     elements += _missing(resource, kind, fhir, elements)
     found = tuple(Finding(rule_of(each.message_id, each.severity).name, each) for each in flaws(resource, fhir))
@@ -71,8 +73,14 @@ def _walk(node: Json, steps: tuple[str, ...], path: str, chain: Chain) -> Iterat
             yield from _walk(entry, steps[1:], here, (*chain, entry))
 
 
-def _elements(row: Coded, path: str, chain: Chain, value: Json) -> Iterator[Element]:
-    days = _days(chain)
+def _elements(
+    row: Coded, path: str, chain: Chain, value: Json, known: dict[int, tuple[Days, ...]]
+) -> Iterator[Element]:
+    """``known`` are the days of the objects met so far, by the identity of the object."""
+    here = id(chain[-1])
+    days = known.get(here)
+    if days is None:
+        days = known[here] = _days(chain)
     if row.shape == "Coding":
         yield Element(path, row.role, (_coding(value),), None, days, main=row.main, single=True)
     elif row.shape == "Reference":
