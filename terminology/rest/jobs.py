@@ -127,9 +127,11 @@ class Jobs:
                 held.add(job.id, number - 1, chunk)
                 records += chunk.records
             held.ready(job.id, records, number)
-        except BaseException:
+        except BaseException as failed:
             with suppress(Unavailable):
                 held.end(job.id)
+            if isinstance(failed, Refusal):
+                _read_to_the_end(lines)
             raise
         return records
 
@@ -177,6 +179,13 @@ class Jobs:
         if job is None:
             raise NotFound(issue("OWN_BULK_UNKNOWN", identity, self._service.settings.bulk_kept, "bulk_kept"))
         return bulk, job
+
+
+def _read_to_the_end(lines: Iterator[bytes]) -> None:
+    """A client that is still sending would see the connection break, and not the refusal."""
+    with suppress(Refusal):
+        for _ in lines:
+            pass
 
 
 def accepts_lines(accept: str | None) -> bool:

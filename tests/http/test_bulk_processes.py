@@ -134,6 +134,13 @@ def test_a_job_survives_its_killed_workers_and_its_killed_server(tmp_path: Path)
         assert results(place) == every()
 
 
+def test_a_client_that_goes_on_sending_reads_the_refusal(tmp_path: Path) -> None:
+    """It sends all of 40 MB before it reads; the server stopped at the eleventh record."""
+    with server(tmp_path, DATA_DIR=str(tmp_path / "data"), WORKERS="1", BULK_RECORDS="10") as (base, _):
+        status, _, body = ask(f"{base}/$validate-bulk", "POST", b"\n".join([records(10_000)] * 20))
+    assert (status, b"bulk_records" in body) == (422, True)
+
+
 def until_answered(url: str) -> None:
     ends = time.monotonic() + SECONDS
     while True:
