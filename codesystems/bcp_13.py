@@ -88,4 +88,5 @@ BCP_13 = Grammar(
     ),
     find,
     meant,
+    values={"base": "What a media type begins with: text, application/vnd.oasis", "registered": "true or false"},
 )

@@ -332,6 +332,7 @@ def grammar(version: str | None, registry: Registry) -> Grammar:
         meant,
         source=SUBTAGS,
         renewed=lambda provider: grammar(provider.info.canonical.version, loaded(provider)),
+        values=dict.fromkeys(_PARTS, "A subtag of that kind; for `exists` true or false, for `in` several with commas"),
     )
 
 

@@ -288,4 +288,13 @@ def implicit(url: str) -> Json | None:
     return _VALUE_SETS.get(name) if base == "http://hl7.org/fhir/ValueSet" else None
 
 
-CPT_EXPRESSIONS = Expressions(URL, WithExpressions, implicit)
+_VALUES = {
+    "modifier": "true or false: whether the code is a modifier",
+    "modified": "true or false: whether the code is an expression with modifiers",
+    "telemedicine": "true or false",
+    "orthopox": "true or false",
+    "kind": "A kind of codes that HL7's page names; for `in` several, with commas",
+    "code": "Codes and ranges of codes, with commas: 20100-69990, 92920",
+}
+
+CPT_EXPRESSIONS = Expressions(URL, WithExpressions, implicit, _VALUES)

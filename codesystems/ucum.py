@@ -399,6 +399,7 @@ INFO = CodeSystemInfo(
     enumerable=False,
     displays_defined=False,
     language="en",
+    value_set=ALL_UNITS[0],
     copyright=COPYRIGHT,
     properties=(
         PropertyDefinition("canonical", "code", description="The canonical unit that the unit is commensurable with."),
@@ -409,4 +410,10 @@ INFO = CodeSystemInfo(
     filters=(("canonical", ("=", "in")), ("comparable", ("=", "in")), ("property", ("=",))),
 )
 
-UCUM = Grammar(INFO, find, meant, implicit)
+_VALUES = {
+    "canonical": "A unit: those with the same canonical unit; for `in` several, with commas",
+    "comparable": "A unit: those that can be converted into it; for `in` several, with commas",
+    "property": "What a base unit measures, as the table of units says it: length, mass, time, …",
+}
+
+UCUM = Grammar(INFO, find, meant, implicit, values=_VALUES)

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from terminology import described
 from terminology.catalog import Catalog
 from terminology.definitions import CHANGED, canonical
 from terminology.model import CANONICAL_BASE, FHIR_VERSIONS, CodeSystemProvider, FhirVersion, Json
@@ -241,7 +242,7 @@ def _code_system(catalog: Catalog, url: str) -> Json:
     return {
         "uri": url,
         "version": list(_versions(catalog, editions, best)),
-        "content": (best or editions[0]).info.content,
+        "content": described.content((best or editions[0]).info),
         "subsumption": subsumes,
     }
 

@@ -226,8 +226,9 @@ class Catalog:
         current = [naming for naming in stated.values() if naming.current] or stated.values()
         found: dict[str, Naming] = {}
         for naming in current:
+            answering = (name for name in naming.names if self.code_system(name))
             known = (name for name in naming.names if any(name in layer.code_systems for layer in layers))
-            found.setdefault(next(known, naming.names[0]), naming)
+            found.setdefault(next(answering, None) or next(known, naming.names[0]), naming)
         return found
 
     def alias(self, url: str) -> str | None:

@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from terminology import resources, shelves
+from terminology import described, resources, shelves
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, Refusal, issue
 from terminology.model import FHIR_VERSIONS, Canonical, CodeSystemProvider, Expressions, FhirVersion, Grammar, Json
@@ -72,6 +72,7 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
     plain: list[Json] = []
     held: list[Shelf] = []
     rules: list[Grammar | Expressions] = []
+    computed: list[Json] = []
     for entry in content:
         if isinstance(entry, dict):
             plain.append(entry)
@@ -84,6 +85,7 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
         else:
             if isinstance(entry, Grammar):
                 rules.append(entry)
+                computed.append(described.code_system(entry))
             provider = Computed(entry) if isinstance(entry, Grammar) else entry
             url = provider.info.canonical.url
             providers[url] = (*providers.get(url, ()), provider)
@@ -92,10 +94,15 @@ def _layers(content: Iterable[Content], fhir: FhirVersion) -> Catalog:
     made = replace(
         made,
         code_systems={**made.code_systems, **joined},
+        resources={**made.resources, "CodeSystem": {**made.resources.get("CodeSystem", {}), **_by_id(computed)}},
         rules=tuple(rules),
     )
     visible = [shelf for shelf in held if shelf.fhir in (None, fhir)]
     return made.over(shelves.layer(visible)) if visible else made
+
+
+def _by_id(resources: Iterable[Json]) -> dict[str, Json]:
+    return {resource["id"]: resource for resource in resources}
 
 
 def read(path: Path) -> Iterator[Json]:
@@ -203,13 +210,15 @@ def loaded(library: Library, entries: Iterable[Entry] | None = None) -> Catalog:
 def _renewed(base: Catalog, layer: Catalog) -> Catalog:
     """The computed code systems whose source was loaded, made of that."""
     made: dict[str, tuple[CodeSystemProvider, ...]] = {}
+    computed: list[Json] = []
     for rule in (rule for each in base.layers() for rule in each.rules):
         if not isinstance(rule, Grammar) or rule.source is None or rule.renewed is None:
             continue
         if held := layer.code_system(rule.source):
-            renewed = Computed(rule.renewed(held))
-            made[renewed.info.canonical.url] = (renewed,)
-    return Catalog(code_systems=made)
+            grammar = rule.renewed(held)
+            made[grammar.info.canonical.url] = (Computed(grammar),)
+            computed.append(described.code_system(grammar))
+    return Catalog(code_systems=made, resources={"CodeSystem": _by_id(computed)} if computed else {})
 
 
 def provider_of(library: Library, entry: Entry) -> CodeSystemProvider:

@@ -329,7 +329,8 @@ class Grammar:
     ``find`` computes the concept of every code that keeps the rules, and a Miss that says why of any other.
     ``meant`` restates a filter in terms of what ``find`` gives; None: not understood. ``implicit`` is the compose of
     a value set that the system defines by the form of a url; None: it is none of these. ``source`` is the code system
-    of its parts: where an operator loads one, ``renewed`` makes the grammar of that.
+    of its parts: where an operator loads one, ``renewed`` makes the grammar of that. ``values`` tell by filter what is
+    written as its value.
     """
 
     info: CodeSystemInfo
@@ -338,6 +339,7 @@ class Grammar:
     implicit: Callable[[str], Json | None] = lambda _: None
     source: str | None = None
     renewed: Callable[[CodeSystemProvider], Grammar] | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -348,6 +350,7 @@ class Expressions:
     system: str
     over: Callable[[CodeSystemProvider], CodeSystemProvider]
     implicit: Callable[[str], Json | None] = lambda _: None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -170,7 +170,8 @@ def _told(outcome: Validation, request: Request, mode: Mode, url: str) -> Valida
 def _provider(request: Request, scope: Scope, codings: list[Coding], mode: Mode) -> CodeSystemProvider | Validation:
     arguments = request.arguments
     if request.target is not None:
-        return scope.supplemented(resources.code_system(request.target))
+        held = scope.provider(request.target.get("url", ""), request.target.get("version"))
+        return held or scope.supplemented(resources.code_system(request.target))
     if inline := inline_code_system(request, "codeSystem"):
         return inline
     first = codings[0] if codings else Coding()

@@ -21,6 +21,7 @@ from itertools import islice
 from terminology.capabilities import Statements
 from terminology.catalog import Catalog
 from terminology.definitions import definition
+from terminology.described import completed
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.languages import Languages
 from terminology.model import FhirVersion, Issue, Json
@@ -260,7 +261,7 @@ class Endpoint:
             if version is not None and not version.deleted:
                 native = self.interactions.changes.native(version)
                 return native if view.whole else search.cut(read(version), view, self._out)
-        whole = self.service.catalog(self.fhir).find_resource(kind, identity) or head
+        whole = self._held(kind, identity) or head
         return search.cut(whole, view, self._out)
 
     def _read(self, kind: str, asked: Asked, identity: str) -> Answer:
@@ -286,8 +287,11 @@ class Endpoint:
         return _tagged(asked, search.cut(found, shown, self._out), named, meta.get("lastUpdated"))
 
     def _held(self, kind: str, identity: str) -> Json | None:
-        """The resource of the catalog, in R5 form."""
-        found = self.service.catalog(self.fhir).find_resource(kind, identity)
+        """The resource of the catalog, in R5 form; a CodeSystem says what is computed over it."""
+        catalog = self.service.catalog(self.fhir)
+        found = catalog.find_resource(kind, identity)
+        if found is not None and kind == "CodeSystem":
+            found = completed(found, catalog)
         if found is None and kind == "OperationDefinition":
             found = next((each for each in self.definitions if each["id"] == identity), None)
         return found
