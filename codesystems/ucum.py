@@ -51,7 +51,8 @@ LONGEST, DEEPEST = 1000, 50
 _ESSENCE = Path(__file__).parent / "sources" / "ucum-essence.xml"
 _NAMESPACE = "{http://unitsofmeasure.org/ucum-essence}"
 _COMPONENT = re.compile(
-    r"""(?:(?P<symbol>10[*^]|(?:[!\#-'*,:-Z\\^-z|~]|\[[^][{}\s]+\])+)(?P<exponent>[+-]?[0-9]+)?|(?P<number>[0-9]+))?
+    r"""(?:(?P<symbol>10[*^]|(?:[!\#-'*,:-Z\\^-z|~]|\[[^][{}\s]+\])+)(?P<exponent>[+-]?[0-9]+)?
+        |(?P<number>0*[1-9][0-9]*)(?P<power>[+-][0-9]+)?)?
         (?P<note>\{[!-z|~]*\})?""",
     re.VERBOSE,
 )
@@ -62,7 +63,8 @@ _COMPONENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit with what stands directly at it; without a symbol only an annotation."""
+    """A unit, or a positive number in place of one (section 8), with what stands directly at it; without a symbol only
+    an annotation. A sign tells the exponent of a number from its digits: ``2+10`` (section 9)."""
 
     symbol: str = ""
     exponent: str = ""
@@ -136,8 +138,8 @@ def _component(code: str, at: int, depth: int) -> tuple[Unit | Group, int]:
     found = _COMPONENT.match(code, at)
     if found is None or not found[0]:
         raise Malformed("OWN_CODE_SYNTAX", code, code[at:])
-    made = Unit(found["symbol"] or found["number"] or "", found["exponent"] or "", found["note"] or "")
-    return made, found.end()
+    symbol, exponent = found["symbol"] or found["number"] or "", found["exponent"] or found["power"] or ""
+    return Unit(symbol, exponent, found["note"] or ""), found.end()
 
 
 # --- the table ------------------------------------------------------------------------------------------------
