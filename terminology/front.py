@@ -23,6 +23,7 @@ from terminology.rest.exchange import HEADER_LIMIT, HEADERS_LIMIT, PURE, is_stri
 from terminology.rest.negotiation import accepted
 
 Start = Callable[..., Any]
+AsSent = tuple[str | None, ...]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 
 _OK = "200 OK"
@@ -87,7 +88,7 @@ class Front:
             kept = shelf.get(key)
             if kept is None:
                 return self._missed(shelf, key, alias, environ, start)
-            shelf.put(alias, kept, len(environ.get("QUERY_STRING", "")))
+            shelf.put(alias, kept, _length(alias))
         if not _within_limits(environ):
             return self._passed(environ, start)
         self.counters.hits()
@@ -111,7 +112,7 @@ class Front:
         pretty = "_pretty=true" in environ.get("QUERY_STRING", "")
         return rest, query, medium, pretty, languages, strict, most, _place(environ)
 
-    def _missed(self, shelf: Shelf, key: Hashable, alias: Hashable, environ: Environ, start: Start) -> Iterable[bytes]:
+    def _missed(self, shelf: Shelf, key: Hashable, alias: AsSent, environ: Environ, start: Start) -> Iterable[bytes]:
         """Makes the answer and keeps it; a costly one only once for all who wait for it."""
         if not environ["PATH_INFO"].endswith(self._costly):
             taken, _ = self._made(shelf, key, alias, environ)
@@ -132,14 +133,14 @@ class Front:
         self.counters.shared()
         return self._sent(shelf, kept, environ, start, began)
 
-    def _made(self, shelf: Shelf, key: Hashable, alias: Hashable, environ: Environ) -> tuple[_Taken, Kept | None]:
+    def _made(self, shelf: Shelf, key: Hashable, alias: AsSent, environ: Environ) -> tuple[_Taken, Kept | None]:
         """The answer, which is kept where it may be."""
         self.counters.misses()
         taken = _Taken.of(self.behind, environ)
-        if PURE not in environ or taken.status != _OK:
+        if PURE not in environ or taken.status != _OK or taken.personal:
             return taken, None
         kept = Kept(taken.status, taken.headers, taken.body)
-        text = len(environ.get("QUERY_STRING", ""))
+        text = _length(alias)
         shelf.put(key, kept, text)
         shelf.put(alias, kept, text)
         self.counters.holds(shelf.size)
@@ -212,6 +213,14 @@ class _Taken:
     def packable(self) -> bool:
         return bool(self.body) and not any(name == "Content-Encoding" for name, _ in self.headers)
 
+    @property
+    def personal(self) -> bool:
+        """True where somebody behind made it an answer for one client: a hook of another app may set a cookie."""
+        for name, value in self.headers:
+            if name == "Set-Cookie" or (name == "Cache-Control" and ("private" in value or "no-store" in value)):
+                return True
+        return False
+
 
 def _within_limits(environ: Environ) -> bool:
     """False for a head that the door might refuse."""
@@ -223,7 +232,12 @@ def _within_limits(environ: Environ) -> bool:
     return True
 
 
-def _as_sent(environ: Environ) -> Hashable:
+def _length(alias: AsSent) -> int:
+    """Characters of a request as it was sent, which its keys hold."""
+    return sum(len(each) for each in alias if each)
+
+
+def _as_sent(environ: Environ) -> AsSent:
     """The request as it came, which costs nothing to compare; other spellings have another one."""
     get = environ.get
     return (

@@ -293,6 +293,20 @@ def test_what_else_another_app_answers_goes_out_as_it_comes() -> None:
     assert (len(done.data), "Content-Encoding" in done.headers) == (6000, False)
 
 
+@pytest.mark.parametrize(("name", "value"), [("Set-Cookie", "session=of-one"), ("Cache-Control", "private")])
+def test_what_a_hook_made_an_answer_for_one_client_is_given_to_no_other(name: str, value: str) -> None:
+    app, seen = Flask(__name__), []
+
+    def personal(response: Any) -> Any:
+        seen.append(response.status_code)
+        response.headers[name] = value
+        return response
+
+    app.after_request(personal)
+    Terminology(app, cache_before_hooks=True)
+    assert [Client(app).get(LOOKUP).status for _ in range(3)] == seen == [200] * 3
+
+
 def test_a_hook_added_to_our_own_app_is_asked_before_anything_kept_is_given() -> None:
     app = create_app()
     assert Client(app).get(LOOKUP).status == 200
@@ -316,6 +330,12 @@ def test_a_shelf_keeps_no_more_than_its_bytes_and_what_was_asked_for_last() -> N
         assert shelf.size <= 200_000
     assert shelf.get(999) is not None
     assert shelf.get(0) is None
+
+
+def test_long_headers_count_as_what_is_kept(kept: Flask, board: Board) -> None:
+    for number in range(20):
+        Client(kept).get(LOOKUP, headers={"Accept-Language": ", ".join(["de"] * 900 + [f"en-x{number}"])})
+    assert board.sums()["terminology_cache_bytes"] > 20 * 2 * 4 * 900
 
 
 def test_an_answer_under_many_spellings_is_counted_once_and_one_too_large_is_not_kept() -> None:
