@@ -1,6 +1,7 @@
 """Where a resource has its codes: one table of resource type, FHIR version and coded elements.
 
-Sources: the definitions of each type in https://hl7.org/fhir/R4 and https://hl7.org/fhir/R5. A new element is one row.
+Elements with a required binding (a status) are no matter of code systems: ``flaws`` looks at them. Sources: the
+definitions of each type in https://hl7.org/fhir/R4 and https://hl7.org/fhir/R5. A new element is one row.
 """
 
 from __future__ import annotations
@@ -98,8 +99,6 @@ _ADDED = (
 )
 _CONDITION = (
     Coded("code", "diagnosis", main=True, needed=True),
-    Coded("clinicalStatus", "status"),
-    Coded("verificationStatus", "status"),
     Coded("category", "category"),
     Coded("severity", "severity"),
     Coded("bodySite", "site"),

@@ -24,14 +24,9 @@ from terminology.procedures.records import Basis, Days, Element, Finding, Judged
 from terminology.procedures.rules import Case, Rule, rule_of
 from terminology.resolution import prepare
 
-BASES: Mapping[str, Basis] = {
-    "http://www.ama-assn.org/go/cpt": "service",
-    "http://www.cms.gov/Medicare/Coding/ICD10": "discharge",
-    "http://hl7.org/fhir/sid/icd-10-cm": "discharge",
-    "http://fhir.de/CodeSystem/bfarm/ops": "admission",
-}
-"""Which day decides for a code system: CPT by 45 CFR 162.1000, inpatient ICD-10 the discharge, OPS the admission; every
-other system the day of service. A record that does not state that day is judged by the day of service."""
+BASES: Mapping[str, Basis] = {system: row.basis for system, row in rules.forms().items() if row.basis != "service"}
+"""Which day decides for a code system that does not go by the day of service. A record that does not state that day is
+judged by the day of service."""
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 Span = tuple[str | None, str | None]

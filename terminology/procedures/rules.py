@@ -25,7 +25,7 @@ from terminology.procedures.agreements import Agreements
 from terminology.procedures.coded import Said, holds
 from terminology.procedures.coherence import Pair, knowledge
 from terminology.procedures.profiles import Profile
-from terminology.procedures.records import Element, Record, Verdict
+from terminology.procedures.records import Basis, Element, Record, Verdict
 from terminology.releases import dated
 
 Severity = Literal["error", "warning", "information"]
@@ -77,14 +77,18 @@ class Rule:
 class Form:
     form: re.Pattern[str]
     example: str
+    basis: Basis = "service"
 
 
 @cache
 def forms() -> Mapping[str, Form]:
-    """Code system → the form of its codes, from ``forms.json``."""
+    """Code system → the form of its codes, and the day that it goes by: ``forms.json``."""
     stated = json.loads(Path(__file__).with_name("forms.json").read_text(encoding="utf-8"))
     rows = {system: row for system, row in stated.items() if isinstance(row, dict)}
-    return {system: Form(re.compile(row["form"]), row["example"]) for system, row in rows.items()}
+    return {
+        system: Form(re.compile(row["form"]), row["example"], row.get("basis", "service"))
+        for system, row in rows.items()
+    }
 
 
 def _parts(case: Case) -> tuple[str, str]:
