@@ -27,6 +27,11 @@ def known(text: object) -> bool:
     return len(text) < 10 or 1 <= int(text[8:10]) <= monthrange(int(text[:4]), int(text[5:7]))[1]
 
 
+def full(text: str) -> bool:
+    """True for a day of the calendar; a partial date, one with a time, or another text is none."""
+    return len(text) == 10 and known(text)
+
+
 def first_day(text: str) -> str:
     """The first day a date names: ``2012`` → ``2012-01-01``."""
     day = text[:10]

@@ -21,6 +21,9 @@ def _transient(text: str) -> Sentence:
 
 TRANSFERS: Mapping[str, Sentence] = {
     # --- backup and restore -----------------------------------------------------------------------------
+    "OWN_SPARK_STORE": _invalid(
+        "A PostgreSQL store does not travel with a Spark job. Mirror it first (terminology pull) and name that data_dir"
+    ),
     "OWN_BACKUP_UNWRITABLE": _invalid("'{0}' cannot be written: {1}. Name a file in a folder that exists and has room"),
     "OWN_BACKUP_NOTHING": Sentence(
         "error", "not-found", None, "There is nothing to back up: {0} is no folder. Name the data_dir of the service"

@@ -100,7 +100,7 @@ MAY_IMPORT_SIDE = {
         "cli",
     },
     "importing": {"discovery", "backup", "cli"},
-    "backup": {"cli"},
+    "backup": {"bulk", "cli"},
     "discovery": {"service", "serving", "server", "bulk", "cli", ""},
     "stored": {"rest", "jobs", "service", "serving"},
 }
@@ -127,6 +127,7 @@ ROOMS = {
     "pytest": {"testing.plugin"},
     "granian": {"cli", "serving"},
     "duckdb": {"bulk"},
+    "pyarrow": {"bulk"},
     "pyspark": {"bulk"},
 }
 
@@ -137,6 +138,7 @@ NOT_AT_START = (
     "psycopg",
     "jsonpatch",
     "duckdb",
+    "pyarrow",
     "pyspark",
     "rich",
     "fhir",

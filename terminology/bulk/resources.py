@@ -21,7 +21,6 @@ from typing import Any, Protocol
 import orjson
 
 from terminology.bulk.report import Batch, Found, Place, Unit
-from terminology.catalog import Scope
 from terminology.issues import Refusal, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 from terminology.procedures.elements import KINDS
@@ -39,8 +38,7 @@ _ALONE = 4
 class Judging(Protocol):
     """The judge (``procedures.judging.Judge``): how a resource or row becomes a Record, and what is said of one."""
 
-    @property
-    def scope(self) -> Scope: ...
+    def turns(self, system: str | None, code: str | None) -> tuple[str, ...]: ...
 
     def read(self, resource: Json, fhir: FhirVersion) -> Record: ...
 

@@ -96,7 +96,7 @@ class Run:
                 start, length = _SHARE[stage]
                 self._tell(source.name, self._done + int(size * (start + length * share)))
 
-            bounds = self.bounds or partial(days.bounds, self._asking.judge.scope)
+            bounds = self.bounds or partial(days.bounds, self._asking.judge.turns)
             how = rows.How(self._asking, self._columns(), bounds, self.stop, self.plan.resources, tell)
             try:
                 rows.judge(source, self._tally, how)

@@ -116,6 +116,12 @@ class Judge:
         """The record of one row of a table. ``date`` is the day of service."""
         return reading.row(system, code, version, display, date)
 
+    def turns(self, system: str | None, code: str | None) -> tuple[str, ...]:
+        """The days from which on a coding may be judged differently than on the day before, in order: the bounds of its
+        system's releases, of the code in each of them, and of the rules. Of the days between two of them one is enough,
+        as long as nothing is found: a finding may name the day, or a code of another system."""
+        return self.opinions.turns(Coding(system, code))
+
     def judge(self, record: Record, date: str | None = None) -> Judgement:
         """Every coding on its day (on ``date`` where one is given), and what was found, element by element."""
         codings: list[JudgedCoding] = []

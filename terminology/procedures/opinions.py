@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from terminology import dates, validity
+from terminology import aliases, dates, validity
 from terminology.catalog import Scope
 from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue
 from terminology.procedures import rules
@@ -22,6 +22,8 @@ from terminology.procedures.rules import Case, Rule, rule_of
 
 MOST = 200_000
 """So many answers are remembered at most, of about 1 KB each."""
+MANY = 10_000
+"""So many names of systems, which a table may make up."""
 
 _WORSE: Mapping[Verdict, int] = {"right": 0, "unjudged": 1, "wrong": 2}
 
@@ -52,8 +54,10 @@ def _redated(said: Issue, old: str | None, new: str | None) -> Issue:
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """A code system: its releases with what supplements them, and the days on which they or a rule turn."""
+    """A code system: its releases with what supplements them, and the days on which they or a rule turn. ``url``: its own,
+    whatever name was sent."""
 
+    url: str
     releases: tuple[CodeSystemProvider, ...]
     turns: frozenset[str]
 
@@ -80,7 +84,7 @@ class Opinions:
 
     def of(self, coding: Coding, on: str | None) -> Opinion:
         """What is held of a coding on a full day; without one, in the latest release."""
-        turn = bisect_right(self._days(coding), on) if on else None
+        turn = bisect_right(self.turns(coding), on) if on else None
         known = self._known.get((coding, turn))
         if known is not None:
             return known.on(on)
@@ -91,8 +95,8 @@ class Opinions:
             self._known[coding, turn] = made
         return made
 
-    def _days(self, coding: Coding) -> tuple[str, ...]:
-        """The days on which the standing of a code may change, in order."""
+    def turns(self, coding: Coding) -> tuple[str, ...]:
+        """The days from which on the opinion of a code may differ from that of the day before, in order."""
         asked_of = replace(coding, display=None) if coding.display else coding
         turns = self._turns.get(asked_of)
         if turns is None:
@@ -105,8 +109,12 @@ class Opinions:
     def _system(self, url: str) -> _System:
         known = self._systems.get(url)
         if known is None:
-            held = tuple(map(self.scope.supplemented, self.scope.catalog.editions(url)))
-            known = self._systems[url] = _System(held, frozenset(_turns(held)))
+            meant = aliases.meant(url, self.scope)
+            held = tuple(map(self.scope.supplemented, self.scope.catalog.editions(meant)))
+            if len(self._systems) >= MANY:
+                self._systems.clear()
+                self._grounds.clear()
+            known = self._systems[url] = _System(meant, held, frozenset(_turns(held)))
         return known
 
     # --- what is plainly right -----------------------------------------------------------------------------------
@@ -191,7 +199,7 @@ def _movable(made: Opinion, on: str) -> bool:
 def _turns(releases: Iterable[CodeSystemProvider]) -> Iterator[str]:
     for provider in releases:
         yield from _bounds(provider.info.effective_from, provider.info.effective_to)
-    for rule in rules.of("coding"):
+    for rule in rules.RULES:
         yield from _bounds(rule.since, rule.until)
 
 
@@ -201,7 +209,7 @@ def _own_turns(coding: Coding, system: _System) -> Iterator[str]:
         if isinstance(found, Concept):
             yield from _bounds(found.valid_from, found.valid_to)
     for (url, code), was in knowledge().predecessors.items():
-        if url == coding.system and coding.code in (code, was.code):
+        if url == system.url and coding.code in (code, was.code):
             yield from _bounds(was.since, was.until)
 
 

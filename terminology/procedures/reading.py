@@ -14,7 +14,7 @@ from terminology.issues import Invalid, issue
 from terminology.model import Coding, FhirVersion, Json
 from terminology.procedures.elements import KINDS, Coded, coded
 from terminology.procedures.flaws import flaws
-from terminology.procedures.records import Basis, Days, Element, Finding, Record
+from terminology.procedures.records import BASES, Basis, Days, Element, Finding, Record
 from terminology.procedures.rules import rule_of
 
 ROW = "row"
@@ -47,8 +47,8 @@ def row(
     display: str | None = None,
     date: str | None = None,
 ) -> Record:
-    """The Record of a row: one coding, judged on the day of service ``date``."""
-    days = (Days("service", date),) if (date := _day(date)) else ()
+    """The Record of a row: one coding, judged on ``date``, whichever day its system goes by."""
+    days = tuple(Days(basis, date) for basis in BASES) if (date := _day(date)) else ()
     coding = Coding(system or None, code or None, version or None, display or None)
     codings = (coding,) if coding != Coding() else ()
     return Record(ROW, (Element(ROW, "procedure", codings, None, days, main=True, single=True),))

@@ -14,6 +14,8 @@ from terminology.model import Canonical, Coding, Issue
 Basis = Literal["service", "admission", "discharge"]
 """Which day decides: the day the care was furnished, of admission, or of discharge. It differs by code system."""
 
+BASES: tuple[Basis, ...] = ("service", "admission", "discharge")
+
 Verdict = Literal["right", "wrong", "unjudged"]
 """``unjudged``: cannot be judged (a code outside a fragment, an unknown system, no code); it never counts as right."""
 

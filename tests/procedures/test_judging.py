@@ -37,9 +37,9 @@ ROWS: list[tuple[tuple[Any, ...], str, str | None]] = [
     ((CPT, "3823"), "wrong", "malformed-code"),
     ((CPT, "38232", None, "Any words", "2020-01-01"), "right", "display-not-checked"),
     ((PCS, "07DR3ZZ", None, "Wrong words", "2024-11-01"), "wrong", "wrong-display"),
-    ((PCS, "07DR3ZZ", None, None, "2024-11-01"), "right", "judged-by-day-of-service"),
+    ((PCS, "07DR3ZZ", None, None, "2024-11-01"), "right", None),
     ((PCS, "07DR3ZZ", None, None, "2019-11-01"), "unjudged", "not-known-on-date"),
-    ((CM, "Z52.3", None, None, "2026-05-01"), "right", "judged-by-day-of-service"),
+    ((CM, "Z52.3", None, None, "2026-05-01"), "right", None),
     ((PCS, "38232"), "wrong", "code-of-another-system"),
     ((CPT, "07DR3ZZ"), "wrong", "code-of-another-system"),
     (("http://snomed.info/sct", "38232"), "wrong", "code-of-another-system"),
@@ -262,3 +262,12 @@ def test_one_coding_in_the_value_set_is_enough(state: State) -> None:
 def test_what_is_not_known_is_refused(state: State, options: Any, refusal: type[Exception]) -> None:
     with pytest.raises(refusal, match="example"):
         Judge.of(state, **options)
+
+
+@pytest.mark.parametrize("system", [CPT, "urn:oid:2.16.840.1.113883.6.12"])
+def test_the_days_on_which_a_judgement_may_change_are_told_whatever_the_system_is_called(
+    judge: Judge, system: str
+) -> None:
+    turns = judge.turns(system, "38232")
+    assert "2012-01-01" in turns
+    assert list(turns) == sorted(set(turns))

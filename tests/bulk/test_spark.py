@@ -1,0 +1,196 @@
+"""On a cluster the same judge says the same: columns of Spark against the functions, on Spark's local master."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from terminology import Terminology
+from terminology.procedures.judging import Judge
+
+pytestmark = pytest.mark.system
+
+CPT = "http://www.ama-assn.org/go/cpt"
+PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
+OPS = "http://fhir.de/CodeSystem/bfarm/ops"
+OWN = "https://flask-fhir-terminology.org/fhir"
+OWN_USE = f"{OWN}/ValueSet/bone-marrow-harvest-own-use"
+
+Row = tuple[str | None, str | None, str | None, str | None, str | None]
+ROWS: tuple[Row, ...] = (
+    (CPT, "38230", None, None, "2024-05-01"),
+    (CPT, "38232", None, None, "2024-05-01"),
+    (CPT, "38232", None, None, "2011-06-01"),
+    (CPT, "38232", None, None, "2011-06-02"),
+    (CPT, "38232", None, None, "2011-12-31"),
+    (CPT, "38232", None, None, "2012-01-01"),
+    (CPT, "38232", None, None, "2011"),
+    (CPT, "38232", None, None, "2011-12"),
+    (CPT, "38232", "2011", None, "2011-06-01"),
+    (CPT, "38232", None, None, None),
+    (CPT, "38232", None, "another name", "2024-05-01"),
+    (CPT, "99999", None, None, "2024-05-01"),
+    (CPT, " 38232", None, None, "2024-05-01"),
+    (PCS, "38232", None, None, "2024-05-01"),
+    (PCS, "07DR3ZZ", None, None, "2024-05-01"),
+    (OPS, "5-410.00", None, None, "2024-05-01"),
+    ("urn:oid:2.16.840.1.113883.6.12", "38232", None, None, "2024-05-01"),
+    ("http://example.org/unknown", "1", None, None, "2024-05-01"),
+    (None, "38232", None, None, "2024-05-01"),
+    (CPT, None, None, None, "2024-05-01"),
+    (None, None, None, None, None),
+    (CPT, "38230", None, "<b>\u00e9\u4e2d", "no date"),
+)
+TABLE = "system string, code string, version string, display string, date string"
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from pyspark.sql import SparkSession
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        built = SparkSession.builder.master("local[2]").appName("tests")
+        quiet = {
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.driver.memory": "1g",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        }
+        for name, value in quiet.items():
+            built = built.config(name, value)
+        session = built.getOrCreate()
+        session.sparkContext.setLogLevel("OFF")
+        yield session
+        session.stop()
+
+
+@pytest.fixture(scope="module")
+def content(spark: Any) -> Any:
+    from terminology.bulk import spark as tx
+
+    return tx.share(spark)
+
+
+def said(judgement: Any) -> tuple[Any, ...]:
+    """A judgement of the function, as a Spark row has it."""
+    from terminology.bulk.spark.judging import told
+
+    return as_tuple(told(judgement))
+
+
+def as_tuple(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple((name, as_tuple(each)) for name, each in value.items())
+    return tuple(as_tuple(each) for each in value) if isinstance(value, (list, tuple)) else value
+
+
+def found(row: Any) -> Any:
+    return as_tuple(row.asDict(recursive=True))
+
+
+@pytest.mark.parametrize("batch", [pytest.param(10_000, id="one batch"), pytest.param(3, id="batches of three")])
+def test_every_row_has_the_findings_of_the_function(spark: Any, content: Any, batch: int) -> None:
+    from terminology.bulk import spark as tx
+
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", batch)
+    judge = Judge.of(Terminology().state)
+    many = [row for row in ROWS for _ in range(3)]
+    df = spark.createDataFrame(many, TABLE)
+    named = {each: each for each in ("system", "code", "version", "display", "date")}
+    answers = tx.validate(df, content, **named).collect()
+    assert [tuple(row)[:5] for row in answers] == many
+    wanted = [said(judge.judge(judge.row(*row))) for row in many]
+    assert [found(row.judgement) for row in answers] == wanted
+    assert {row.judgement.verdict for row in answers} == {"right", "wrong", "unjudged"}
+
+
+def test_a_value_set_is_asked_of_every_row(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    judge = Judge.of(Terminology().state, value_set=OWN_USE)
+    df = spark.createDataFrame(list(ROWS), TABLE)
+    named = {each: each for each in ("system", "code", "version", "display", "date")}
+    answers = tx.validate(df, content, value_set=OWN_USE, into="own", **named).collect()
+    assert [found(row.own) for row in answers] == [said(judge.judge(judge.row(*row))) for row in ROWS]
+
+
+def test_resources_are_judged_and_what_is_none_is_a_finding(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    concept = {"coding": [{"system": CPT, "code": "38232"}]}
+    procedure = {"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/1"}}
+    procedure |= {"code": concept, "performedDateTime": "2011-03-02"}
+    lines = [json.dumps(procedure), "{", json.dumps({"resourceType": "Patient"}), None]
+    df = spark.createDataFrame([(line,) for line in lines], "line string")
+    answers = [row.judgement for row in tx.validate(df, content, resource="line").collect()]
+    judge = Judge.of(Terminology().state)
+    assert found(answers[0]) == said(judge.judge(judge.read(procedure, "R4")))
+    assert [[each.reason for each in row.findings] for row in answers[1:3]] == [["unreadable"], ["unreadable"]]
+    assert answers[3] is None
+
+
+def test_questions_are_columns(spark: Any, content: Any) -> None:
+    from pyspark.sql.functions import lit
+
+    from terminology.bulk import spark as tx
+
+    df = spark.createDataFrame([("38230",), ("38232",), ("99999",)], "code string")
+    system = lit(CPT)
+    asked = df.select(
+        tx.member_of(content, system, "code", value_set=OWN_USE).alias("own"),
+        tx.display(content, system, "code", language="de").alias("display"),
+        tx.subsumes(content, system, "code", lit("38232")).alias("relation"),
+        tx.translate(content, system, "code", target_system=OPS).alias("ops"),
+    )
+    terminology = Terminology()
+    rows = asked.collect()
+    assert [row.own for row in rows] == [False, True, False]
+    assert [row.display for row in rows[:2]] == [
+        terminology.lookup(CPT, code, display_language="de").display for code in ("38230", "38232")
+    ]
+    assert [row.relation for row in rows] == ["not-subsumed", "equivalent", None]
+    assert [[each.code for each in row.ops or ()] for row in rows] == [["5-410.01"], ["5-410.00"], []]
+
+
+def test_what_is_loaded_and_what_is_given_travel_to_the_workers(spark: Any, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+    from pyspark.sql.functions import lit
+
+    from terminology.bulk import spark as tx
+    from terminology.cli import group
+
+    loaded = {"resourceType": "CodeSystem", "url": "http://example.org/loaded", "version": "1", "status": "active"}
+    loaded |= {"content": "complete", "concept": [{"code": "a", "display": "Alpha"}]}
+    (tmp_path / "loaded.json").write_text(json.dumps(loaded))
+    folder = tmp_path / "data"
+    done = CliRunner().invoke(group, ["import", "fhir", str(tmp_path / "loaded.json"), "--data-dir", str(folder)])
+    assert done.exit_code == 0, done.output
+    given = {**loaded, "url": "http://example.org/given", "concept": [{"code": "b", "display": "Beta"}]}
+    content = tx.share(spark, content=[given], data_dir=str(folder))
+    df = spark.createDataFrame([("loaded", "a"), ("given", "b"), ("given", "c")], "name string, code string")
+    from pyspark.sql.functions import concat
+
+    shown = df.select(tx.display(content, concat(lit("http://example.org/"), "name"), "code").alias("shown")).collect()
+    assert [row.shown for row in shown] == ["Alpha", "Beta", None]
+
+
+def test_a_store_that_is_no_file_is_refused_with_a_way_out(spark: Any) -> None:
+    from terminology.bulk import spark as tx
+    from terminology.issues import NotSupported
+
+    with pytest.raises(NotSupported) as refused:
+        tx.share(spark, store="postgresql://user@localhost/name")
+    assert refused.value.issues[0].message_id == "OWN_SPARK_STORE"
+
+
+def test_neither_code_nor_resource_is_an_error_that_says_so(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    with pytest.raises(ValueError, match="either code"):
+        tx.validate(spark.createDataFrame([(1,)], "n int"), content)
