@@ -54,8 +54,8 @@ def _redated(said: Issue, old: str | None, new: str | None) -> Issue:
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """A code system: its releases with what supplements them, and the days on which they or a rule turn. ``url``: its own,
-    whatever name was sent."""
+    """A code system: its releases with what supplements them, and the days on which they or a rule turn. ``url`` is
+    its own, whatever name was sent."""
 
     url: str
     releases: tuple[CodeSystemProvider, ...]

@@ -180,6 +180,21 @@ def test_what_is_loaded_and_what_is_given_travel_to_the_workers(spark: Any, tmp_
     assert [row.shown for row in shown] == ["Alpha", "Beta", None]
 
 
+def test_the_example_of_the_page_runs(spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a", CPT, "38232", "2011-06-01"), ("b", CPT, "38232", "2024-06-01")]
+    spark.createDataFrame(rows, "id string, system string, code string, performed string").write.parquet(
+        str(tmp_path / "claims.parquet")
+    )
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "spark.md").read_text(encoding="utf-8")
+    code = page.partition("```py\n")[2].partition("```")[0]
+    named = code.replace("claims.parquet", str(tmp_path / "claims.parquet")).replace("/data/terminology", str(tmp_path))
+    exec(compile(named, "spark.md", "exec"), {})
+    shown = capsys.readouterr().out
+    assert "|a " in shown
+    assert "not-valid-on-date" in shown
+    assert "|b " not in shown
+
+
 def test_a_store_that_is_no_file_is_refused_with_a_way_out(spark: Any) -> None:
     from terminology.bulk import spark as tx
     from terminology.issues import NotSupported

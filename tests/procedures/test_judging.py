@@ -265,7 +265,7 @@ def test_what_is_not_known_is_refused(state: State, options: Any, refusal: type[
 
 
 @pytest.mark.parametrize("system", [CPT, "urn:oid:2.16.840.1.113883.6.12"])
-def test_the_days_on_which_a_judgement_may_change_are_told_whatever_the_system_is_called(
+def test_the_days_on_which_a_judgement_may_change_are_those_of_the_system_whatever_its_name(
     judge: Judge, system: str
 ) -> None:
     turns = judge.turns(system, "38232")
