@@ -1,8 +1,8 @@
 """Which days are the same to the judge: between two bounds of the code systems in play no answer changes.
 
 A bound is a day on which a release comes into force or a concept's validity begins, or the day after one ends
-(``Judge.turns``). Full days that lie between the same bounds make one span, which is judged on its first day; what is no
-full day (a partial date, a text that is no date, none at all) stands for itself.
+(``Judge.turns``). Full days that lie between the same bounds make one span, which is judged on its first day; what is
+no full day (a partial date, a text that is no date, none at all) stands for itself.
 """
 
 from __future__ import annotations
