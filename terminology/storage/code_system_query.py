@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -92,7 +93,14 @@ def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Con
 _TEXT = "search CROSS JOIN concept ON concept.id = search.rowid"
 _BELOW = "closure AS driver CROSS JOIN concept ON concept.id = driver.descendant"
 _WITH = "property_text AS driver CROSS JOIN concept ON concept.id = driver.concept"
-_ORDER = {"concept": "concept.id", _TEXT: "search.rowid", _BELOW: "driver.descendant", _WITH: "driver.concept"}
+_UNDER_ONE = "parent AS driver CROSS JOIN concept ON concept.id = driver.child"
+_ORDER = {
+    "concept": "concept.id",
+    _TEXT: "search.rowid",
+    _BELOW: "driver.descendant",
+    _WITH: "driver.concept",
+    _UNDER_ONE: "driver.child",
+}
 
 
 def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Row]:
@@ -150,7 +158,7 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
             where.drive(_TEXT, "search MATCH ?", match)
         else:
             where.add("concept.id IN (SELECT rowid FROM search WHERE search MATCH ?)", match)
-    for stated in query.filters:
+    for stated in _fewest_first(query.filters, info, connection):
         _filter(where, stated, info, connection, free and not where.driven)
     if query.active_only:
         where.add("concept.inactive = 0")
@@ -159,6 +167,26 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
     return where
 
 
+def _fewest_first(
+    filters: tuple[Filter, ...], info: CodeSystemInfo, connection: sqlite3.Connection
+) -> Sequence[Filter]:
+    """Of several filters that could drive, the one with the fewest concepts comes first."""
+    if len(filters) < 2:
+        return filters
+
+    def size(stated: Filter) -> int:
+        if stated.property in ("concept", "code") and stated.op in _DRIVING:
+            known = connection.execute(_BELOW_CODE, (folded(info, stated.value or ""),)).fetchone()
+        elif stated.op == "=":
+            known = connection.execute(_TALLIES[_HOLDS], (stated.property, stated.value)).fetchone()
+        else:
+            return sys.maxsize
+        return int(known[0]) if known else 0
+
+    return sorted(filters, key=size)
+
+
+_BELOW_CODE = "SELECT concepts FROM below WHERE ancestor = (SELECT id FROM concept WHERE fold = ?)"
 _BEGUN = "(concept.valid_from IS NULL OR concept.valid_from < ?)"
 _ENDING = "(concept.valid_to IS NULL OR concept.valid_to >= ? OR concept.valid_to IN (?, ?))"
 """Bounds are compared as texts: a partial one is the beginning of its days, one with a time follows its day, and ``~``
@@ -192,7 +220,7 @@ def _filter(
         row = connection.execute("SELECT id FROM concept WHERE fold = ?", (folded(info, stated.value),)).fetchone()
         anchor = int(row[0]) if row else -1
         if may_drive and stated.op in _DRIVING:
-            where.drive(_BELOW, _DRIVING[stated.op], anchor)
+            where.drive(*_DRIVING[stated.op], anchor)
         else:
             where.add(hierarchical.format(a=anchor))
         return
@@ -208,13 +236,14 @@ def _filter(
 
 
 _DRIVING = {
-    "is-a": "driver.ancestor = ?",
-    "descendent-of": "driver.ancestor = ? AND driver.ancestor <> driver.descendant",
+    "is-a": (_BELOW, "driver.ancestor = ?"),
+    "descendent-of": (_BELOW, "driver.ancestor = ? AND driver.ancestor <> driver.descendant"),
+    "child-of": (_UNDER_ONE, "driver.parent = ?"),
 }
 _HOLDS = "driver.code = ? AND driver.text = ?"
 _TALLIES = {
-    _DRIVING["is-a"]: "SELECT concepts FROM below WHERE ancestor = ?",
-    _DRIVING["descendent-of"]: "SELECT concepts - 1 FROM below WHERE ancestor = ?",
+    _DRIVING["is-a"][1]: "SELECT concepts FROM below WHERE ancestor = ?",
+    _DRIVING["descendent-of"][1]: "SELECT concepts - 1 FROM below WHERE ancestor = ?",
     _HOLDS: "SELECT concepts FROM with_property WHERE code = ? AND text = ?",
 }
 _UP = (  # a few steps a level: the closure is in the order of ancestors only
@@ -261,22 +290,27 @@ def _codes_of(name: str, info: CodeSystemInfo) -> list[str]:
     return [name, *(entry.code for entry in info.properties if entry.uri == name)]
 
 
-def _texts(name: str, info: CodeSystemInfo) -> tuple[str, list[Any]]:
-    """A subquery of the texts of a property of the concept at hand, for values that are tested one by one."""
+_STATES = "SELECT held.concept FROM property_text AS held WHERE held.code IN (SELECT value FROM json_each(?))"
+_SILENT = (
+    "NOT EXISTS (SELECT 1 FROM property WHERE property.concept = concept.id "
+    "AND property.code IN (SELECT value FROM json_each(?)))"
+)
+
+
+def _holding(name: str, info: CodeSystemInfo, test: str, *arguments: Any) -> tuple[str, list[Any]]:
+    """The condition that some text of a property passes a test on ``text``; what is stated is found from the side of
+    the property, once, not concept by concept."""
     if name in _BASE:
-        return _BASE[name], []
-    stated = (
-        "SELECT text FROM property_text WHERE property_text.concept = concept.id "
-        "AND property_text.code IN (SELECT value FROM json_each(?))"
-    )
-    arguments: list[Any] = [json.dumps(_codes_of(name, info))]
+        return f"EXISTS (SELECT 1 FROM ({_BASE[name]}) WHERE {test})", [*arguments]
+    codes = json.dumps(_codes_of(name, info))
+    stated = f"concept.id IN ({_STATES} AND {test})"
     implied = _IMPLIED.get(name)
     if implied is None:
-        return stated, arguments
+        return stated, [codes, *arguments]
+    meant = f"EXISTS (SELECT 1 FROM ({implied}) WHERE {test})"
     if name in ("parent", "child"):  # a concept may stand under one, and state another
-        return f"{stated} UNION ALL {implied}", arguments
-    missing = f"NOT EXISTS ({stated})"
-    return f"{stated} UNION ALL {implied} AND {missing}", arguments * 2
+        return f"({stated} OR {meant})", [codes, *arguments, *arguments]
+    return f"({stated} OR {meant} AND {_SILENT})", [codes, *arguments, *arguments, codes]
 
 
 def _among(where: _Where, stated: Filter, info: CodeSystemInfo, wanted: list[str], *, negated: bool = False) -> None:
@@ -285,12 +319,8 @@ def _among(where: _Where, stated: Filter, info: CodeSystemInfo, wanted: list[str
     if name in ("code", "concept"):
         where.add(f"{no}concept.code IN (SELECT value FROM json_each(?))", json.dumps(wanted))
     elif name in _BASE or name in _IMPLIED:
-        texts, arguments = _texts(name, info)
-        where.add(
-            f"{no}EXISTS (SELECT 1 FROM ({texts}) WHERE text IN (SELECT value FROM json_each(?)))",
-            *arguments,
-            json.dumps(wanted),
-        )
+        condition, arguments = _holding(name, info, "text IN (SELECT value FROM json_each(?))", json.dumps(wanted))
+        where.add(no + condition, *arguments)
     else:
         where.add(
             f"{no}EXISTS (SELECT 1 FROM property_text AS held WHERE held.code IN (SELECT value FROM json_each(?)) "
@@ -317,16 +347,16 @@ def _regex(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
     if stated.property in ("code", "concept"):
         where.add("matches(?, concept.code)", stated.value)
         return
-    texts, arguments = _texts(stated.property, info)
-    where.add(f"EXISTS (SELECT 1 FROM ({texts}) WHERE matches(?, text))", *arguments, stated.value)
+    condition, arguments = _holding(stated.property, info, "matches(?, text)", stated.value)
+    where.add(condition, *arguments)
 
 
 def _exists(where: _Where, stated: Filter, info: CodeSystemInfo) -> None:
     if stated.value not in ("true", "false"):
         arguments = (stated.property, stated.op, stated.value, "", info.canonical.url)
         raise NotSupported(issue("FILTER_NOT_UNDERSTOOD", *arguments, at=stated.path))
-    texts, arguments_ = _texts(stated.property, info)
-    where.add(f"{'' if stated.value == 'true' else 'NOT '}EXISTS ({texts})", *arguments_)
+    condition, arguments_ = _holding(stated.property, info, "1")
+    where.add(f"{'' if stated.value == 'true' else 'NOT '}{condition}", *arguments_)
 
 
 _VALUES: dict[str, Callable[[_Where, Filter, CodeSystemInfo], None]] = {

@@ -1,0 +1,109 @@
+"""No question to a code-system file reads it from end to end: what SQLite says of its plans, statement by statement."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from terminology.model import (
+    Canonical,
+    CodeSystemInfo,
+    Concept,
+    Designation,
+    Filter,
+    Listed,
+    Property,
+    PropertyDefinition,
+    Query,
+)
+from terminology.providers.file import FileProvider
+from terminology.storage.code_system_compiler import compile_file
+
+SIZE = 3_000
+INFO = CodeSystemInfo(
+    Canonical("http://example.org/plans", "1"), subsumption="known", properties=(PropertyDefinition("kind", "code"),)
+)
+KIND, BELOW = Filter("kind", "=", "k1"), Filter("concept", "is-a", "C2")
+STORED = ("concept", "closure", "parent", "property", "property_text", "designation", "driver", "held")
+
+
+def concepts() -> Iterator[Concept]:
+    for number in range(1, SIZE + 1):
+        word = "marrow" if number % 500 == 2 else "common"
+        yield Concept(
+            f"C{number}",
+            f"Invented {word} {number}",
+            parents=(f"C{(number - 2) // 3 + 1}",) if number > 1 else (),
+            designations=(Designation(f"Begriff {number}", "de"),),
+            properties=(Property("kind", "Code", f"k{number % 50}"),),
+        )
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> FileProvider:
+    path: Path = compile_file(INFO, concepts(), tmp_path_factory.mktemp("plans"))[0]
+    return FileProvider.open(path)
+
+
+def scans(provider: FileProvider, ask) -> list[str]:
+    """The full reads of stored tables in the plans of all statements that a question runs."""
+    connection, statements = provider.file.connection, []
+    connection.set_trace_callback(statements.append)
+    try:
+        ask()
+    finally:
+        connection.set_trace_callback(None)
+    assert statements
+    plans = [
+        row[3]
+        for sql in statements
+        if not sql.startswith("--")
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")
+    ]  # -- is what a text index asks itself
+    return [plan for plan in plans if plan.startswith("SCAN ") and plan.split()[1] in STORED]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(text="marrow", limit=20),
+        Query(text="common", limit=20),
+        Query(text="common", filters=(BELOW,), limit=20),
+        Query(text="common", filters=(KIND,), limit=20),
+        Query(filters=(BELOW,), limit=20),
+        Query(filters=(BELOW, KIND), limit=20),
+        Query(filters=(Filter("concept", "descendent-of", "C1"),), limit=20, offset=40),
+        Query(filters=(Filter("concept", "child-of", "C1"),), limit=20),
+        Query(filters=(Filter("concept", "generalizes", "C2000"),), limit=20),
+        Query(filters=(KIND,), limit=20),
+        Query(filters=(KIND, BELOW), limit=20),
+        Query(filters=(Filter("kind", "exists", "true"),), limit=20),
+        Query(filters=(Filter("kind", "regex", "k[12]"),), limit=20),
+        Query(filters=(BELOW,), codes=("C5", "C9")),
+        Query(codes=("C51", "C9"), filters=(KIND,), text="common"),
+        Query(listed=(Listed("C7"), Listed("C3")), limit=20),
+    ],
+    ids=str,
+)
+def test_a_page_does_not_read_all_concepts(provider: FileProvider, query: Query):
+    assert [concept.code for concept in provider.select(query)]
+    assert scans(provider, lambda: list(provider.select(query))) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [Query(text="common"), Query(filters=(BELOW,)), Query(filters=(KIND,)), Query(text="marrow", filters=(BELOW,))],
+)
+def test_a_total_does_not_read_all_concepts(provider: FileProvider, query: Query):
+    assert provider.count(query) == len(list(provider.select(query)))
+    assert scans(provider, lambda: provider.count(query)) == []
+
+
+def test_one_concept_and_its_place_are_point_reads(provider: FileProvider):
+    for ask in (
+        lambda: provider.find("C2000"),
+        lambda: provider.subsumes("C1", "C2000"),
+        lambda: provider.ancestors("C2000"),
+        lambda: provider.children("C1"),
+    ):
+        assert scans(provider, ask) == []
