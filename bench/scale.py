@@ -1,6 +1,7 @@
 """Part scale: what a call costs on 2 to 1,000,000 concepts, the sizes turn by turn; every call names another code.
 
-Through the function API, so the socket and Flask do not dilute what grows.
+Through the function API, so the socket and Flask do not dilute what grows. ``the same again`` names one code every
+time, and ``file alone`` is the code-system file without the engine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from random import Random
 
 from bench.content import loaded, url
 from bench.report import Goal, Report, microseconds, turns
+from terminology.model import Query
 from terminology.service import Terminology
 
 SIZES = (2, 10_000, 100_000, 1_000_000)
@@ -42,7 +44,23 @@ def calls(server: Terminology, size: int) -> Mapping[str, Callable[[], object]]:
     def code() -> str:
         return f"C{draw.randint(1, size)}"
 
+    same, file = f"C{size // 2 + 1}", server.state.catalog("R5").code_system(system)
+
+    def members(*, text: str | None = None) -> object:
+        codes = None if text else tuple(code() for _ in range(500))
+        return list(file.select(Query(codes=codes, text=text, limit=20 if text else None, detailed=False)))
+
     return {
+        "find, file alone": lambda: file.find(code()),
+        "subsumes, file alone": lambda: file.subsumes("C1", code()),
+        "500 codes at once, file alone": members,
+        "first 20 of a rare word, file alone": lambda: members(text="marrow"),
+        "$lookup, the same again": lambda: server.lookup(system, same),
+        "CodeSystem/$validate-code, the same again": lambda: server.validate_code(same, system),
+        "ValueSet/$validate-code, is-a the root, the same again": lambda: server.validate_code(
+            same, system, value_set=f"{system}/below"
+        ),
+        "$subsumes, the same again": lambda: server.subsumes(system, "C1", same),
         "$lookup": lambda: server.lookup(system, code()),
         "CodeSystem/$validate-code": lambda: server.validate_code(code(), system),
         "ValueSet/$validate-code, is-a the root": lambda: server.validate_code(
@@ -50,6 +68,7 @@ def calls(server: Terminology, size: int) -> Mapping[str, Callable[[], object]]:
         ),
         "$subsumes": lambda: server.subsumes(system, "C1", code()),
         "$expand 20, rare word": lambda: server.expand(f"{system}/all", filter="marrow", count=20),
+        "$expand 20, common word": lambda: server.expand(f"{system}/all", filter="ba", count=20),
         "$expand 20, is-a": lambda: server.expand(f"{system}/below", count=20),
         "$expand 20, property": lambda: server.expand(f"{system}/kind", count=20),
         "$expand 20, is-a and rare word": lambda: server.expand(f"{system}/below", filter="marr", count=20),
