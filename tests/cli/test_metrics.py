@@ -29,9 +29,8 @@ def test_the_workers_figures_are_summed_and_shown_on_loopback_alone(tmp_path):
         for _ in range(20):
             read_json(base + LOOKUP)
         after = figures(page)
-        listening = {
-            line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines() if f":{page:04X} " in line
-        }
+        sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        listening = {local for _, local, _, state, *_ in sockets if state == "0A" and local.endswith(f":{page:04X}")}
     assert after["terminology_requests_total"] - before["terminology_requests_total"] == 20
     made = after["terminology_cache_misses_total"] - before["terminology_cache_misses_total"]
     assert 1 <= made <= 2
