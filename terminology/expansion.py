@@ -313,42 +313,49 @@ def page(
     return Page(tuple(Node(member) for member in shown), len(listed))
 
 
-def pushed_down(
-    value_set: ValueSet,
-    scope: Scope,
-    trail: Trail,
-    text: str | None,
-    count: int | None,
-    offset: int | None,
-    *,
-    detailed: bool = True,
-) -> Page | None:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a reader wants of a listing: those that suit a text, a page of it, ``nested`` where the set allows it. Not
+    ``detailed``, the members have their display and little else."""
+
+    text: str | None = None
+    count: int | None = None
+    offset: int | None = None
+    nested: bool = True
+    detailed: bool = True
+
+
+def pushed_down(value_set: ValueSet, scope: Scope, trail: Trail, wish: Wish) -> Page | None:
     """The page of a value set that is one query to one code system which counts without listing: read is the page,
-    whatever the size of the system. None where the value set is anything else, or fits on one page. Not ``detailed``,
-    the members have their display and little else."""
+    whatever the size of the system. None where the value set is anything else, and where it fits on one page that may
+    be nested."""
+    count = wish.count
     parts = included(value_set.concepts)
     if count is None or isinstance(value_set.concepts, Difference) or len(parts) != 1:
         return None
     part = parts[0]
     if not isinstance(part, Select) or part.query.listed is not None:
         return None
-    listing = _Listing(value_set, scope, trail, text, overload(value_set.concepts, None))
+    listing = _Listing(value_set, scope, trail, wish.text, overload(value_set.concepts, None))
     provider = edition(part, scope).provider
     counted = _counted(provider)
     if provider is None or counted is None or (provider.info.expansion_cap or count) < count:
         return None
     query = listing.query(part)
-    total = counted.count(query)
-    if total <= count and not offset:
+    if wish.nested and not wish.offset and counted.count(query) <= count:
         return None
     listing.provider(part)
     vouched = listing.vouched(provider)
     if scope.on and not vouched:
         _refuse_undated(provider, query, scope.on)
-    asked = replace(query, offset=offset or 0, limit=count, detailed=detailed)
-    selection, language = provider.select(asked), value_set.info.language
+    start, language = wish.offset or 0, value_set.info.language
+    selection = provider.select(replace(query, offset=start, limit=count + 1, detailed=wish.detailed))
     listing.note_open(provider, selection)
-    shown = [Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in selection]
+    found = list(selection)
+    # One more than the page tells that it is the last one: then nothing is left to count.
+    last = len(found) <= count and bool(found or not start)
+    total = start + len(found) if last else counted.count(query)
+    shown = [Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in found[:count]]
     for member in shown if scope.on else ():
         trail.note_day(member, scope.on or "")
     return Page(tuple(map(Node, shown)), total)

@@ -12,7 +12,7 @@ from terminology import aliases
 from terminology.catalog import Scope
 from terminology.conceptset import included
 from terminology.decoration import Decorated, Wanted, decorated
-from terminology.expansion import Member, Node, Page, Trail, members, page, pushed_down
+from terminology.expansion import Member, Node, Page, Trail, Wish, members, page, pushed_down
 from terminology.frozen import quickly
 from terminology.issues import TooCostly, issue, text
 from terminology.languages import textual
@@ -83,10 +83,11 @@ def run(request: Request) -> Expansion:
     words, count, offset = (arguments.get(name) for name in ("filter", "count", "offset"))
     plain = not arguments.flag("excludeNotForUI") and "exclude-system" not in arguments
     detailed = bool(languages) or any(name in arguments for name in _DETAILS)
-    paged = pushed_down(value_set, scope, trail, words, count, offset, detailed=detailed) if plain else None
+    nested = not arguments.flag("excludeNested") and not searching
+    wish = Wish(words, count, offset, nested, detailed)
+    paged = pushed_down(value_set, scope, trail, wish) if plain else None
     if paged is None:
         found = _asked(members(value_set, scope, trail, text=words, match=match_of(request)), request)
-        nested = not arguments.flag("excludeNested") and not searching
         paged = page(value_set, scope, trail, found, count=count, offset=offset, nested=nested)
     counted = not searching or "count" in arguments or "offset" in arguments
     return _outcome(request, value_set, scope, trail, paged, counted)
