@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from terminology import described, resources, shelves
+from terminology import described, naming, resources, shelves
 from terminology.catalog import Catalog
 from terminology.issues import Invalid, Refusal, issue
 from terminology.model import FHIR_VERSIONS, Canonical, CodeSystemProvider, Expressions, FhirVersion, Grammar, Json
@@ -200,7 +200,7 @@ def loaded(library: Library, entries: Iterable[Entry] | None = None) -> Catalog:
             raise Invalid(issue("OWN_LIBRARY_UNREADABLE", library.path(entry), failed)) from failed
     files = Catalog(
         code_systems=systems,
-        aliases=resources.named(heads.values()),
+        aliases=naming.of_code_systems(heads.values()),
         resources={"CodeSystem": heads},
         heads={"CodeSystem": heads},
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from terminology import dates
+from terminology import dates, naming
 from terminology.catalog import Catalog
 from terminology.conceptset import SUPPLEMENT, designation, from_compose, from_expansion
 from terminology.issues import Invalid, issue
@@ -66,7 +66,7 @@ def layer(sent: Iterable[Any]) -> Catalog:
         elif kind == "CodeSystem":
             made = code_system(resource)
             systems.setdefault(made.info.canonical.url, []).append(made)
-            _name_all(aliases, identifiers(resource))
+            naming.add(aliases, naming.of_code_system(resource))
         elif kind == "ValueSet":
             read = value_set(resource)
             value_sets.setdefault(read.info.canonical.url, []).append(read)
@@ -74,7 +74,8 @@ def layer(sent: Iterable[Any]) -> Catalog:
             mapped = concept_map(resource)
             maps.setdefault(mapped.canonical.url, []).append(mapped)
         elif kind == "NamingSystem":
-            _name_all(aliases, naming_system(resource))
+            _shaped(resource)
+            naming.add(aliases, naming.of_naming_system(resource))
         else:
             raise Invalid(
                 issue(
@@ -423,53 +424,3 @@ def _unmapped(group: Json) -> Unmapped:
         relationship=stated.get("relationship"),
         other_map=Canonical.parse(other) if isinstance(other, str) else None,
     )
-
-
-# --- names ------------------------------------------------------------------------------------------------------
-
-Names = Mapping[str, tuple[Naming, ...]]
-
-
-def naming_system(resource: Json) -> Names:
-    """What a NamingSystem of a code system says: its every name but the preferred uri → the uris
-    (https://hl7.org/fhir/namingsystem.html)."""
-    _shaped(resource)
-    if resource.get("kind", "codesystem") != "codesystem":
-        return {}
-    stated = [each for each in resource.get("uniqueId", []) if isinstance(each, dict) and each.get("value")]
-    uris = sorted((e for e in stated if e.get("type") == "uri"), key=lambda each: each.get("preferred") is not True)
-    by = f"NamingSystem {resource.get('url') or resource.get('id') or resource.get('name')}"
-    urls = tuple(each["value"] for each in uris)
-    return _namings((_as_uri(each) for each in stated), Naming(by, urls, resource.get("status") != "retired"))
-
-
-def identifiers(resource: Json) -> Names:
-    """What a CodeSystem, or its head, says: the urns among its identifiers → its url."""
-    url = resource.get("url")
-    if not isinstance(url, str) or resource.get("content") == "supplement":
-        return {}
-    stated = (each.get("value") for each in resource.get("identifier", ()) if isinstance(each, dict))
-    urns = (value for value in stated if isinstance(value, str) and value.startswith("urn:"))
-    return _namings(urns, Naming(f"CodeSystem {url}", (url,), resource.get("status") != "retired"))
-
-
-def named(heads: Iterable[Json]) -> Names:
-    """What many CodeSystems, or their heads, say."""
-    made: dict[str, tuple[Naming, ...]] = {}
-    for head in heads:
-        _name_all(made, identifiers(head))
-    return made
-
-
-def _namings(names: Iterable[str], naming: Naming) -> Names:
-    return {name: (naming,) for name in names if naming.names and name != naming.names[0]}
-
-
-def _as_uri(identifier: Json) -> str:
-    value, kind = str(identifier["value"]), identifier.get("type")
-    return f"urn:{kind}:{value}" if kind in ("oid", "uuid") and not value.startswith("urn:") else value
-
-
-def _name_all(aliases: dict[str, tuple[Naming, ...]], more: Names) -> None:
-    for name, namings in more.items():
-        aliases[name] = (*aliases.get(name, ()), *namings)

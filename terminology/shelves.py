@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from terminology import resources
+from terminology import naming, resources
 from terminology.catalog import Catalog
 from terminology.model import (
     CodeSystemInfo,
@@ -129,7 +129,7 @@ class _Index:
 
     @cached_property
     def _aliases(self) -> Mapping[str, tuple[Naming, ...]]:
-        return resources.named(head for head, _ in self._by_id["CodeSystem"].values())
+        return naming.of_code_systems(head for head, _ in self._by_id["CodeSystem"].values())
 
     @cached_property
     def _by_id(self) -> Mapping[str, Mapping[str, Found]]:

@@ -42,7 +42,7 @@ LAYERS = (
     ("suggestions", "decoration"),
     ("judgement",),
     ("validation",),
-    ("operation", "parameters", "wire", "resources", "shelves", "described", "request"),
+    ("operation", "parameters", "wire", "resources", "shelves", "described", "naming", "request"),
     ("layers",),
     ("procedures",),
     ("operations",),
