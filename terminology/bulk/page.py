@@ -34,6 +34,7 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 p { margin: .25rem 0; }
 code, .place { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
+.flag { white-space: nowrap; }
 .faint { color: var(--faint); }
 .banner { border: 2px solid var(--unjudged); padding: .5rem .75rem; font-weight: 600; }
 .bar { display: flex; height: 1.25rem; width: 100%; overflow: hidden; border: 1px solid var(--line); }
@@ -197,7 +198,8 @@ def _findings(report: Report) -> Iterator[str]:
         return
     yield (
         '<p class="faint">Equal findings stand together: the same reason about the same code. Each names its first '
-        "places; <code>--report csv=FILE</code> and <code>--report ndjson=FILE</code> list every one.</p>"
+        'places; <code class="flag">--report csv=FILE</code> and <code class="flag">--report ndjson=FILE</code> '
+        "list every one.</p>"
     )
     for severity in SEVERITIES:
         yield from (_group(each) for each in report.groups if each.severity == severity)

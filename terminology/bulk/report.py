@@ -71,8 +71,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Equal findings: the same reason at the same severity about the same code. ``said`` is the first one's sentence,
-    ``places`` are the first ones."""
+    """Equal findings: the same reason at the same severity about the same code, or with the same message about none.
+    ``said`` is the first one's sentence, ``places`` are the first ones."""
 
     reason: str
     severity: str
@@ -238,7 +238,8 @@ class Tally:
 
     def _group(self, finding: Finding, places: Sequence[Place], count: int) -> None:
         coding = finding.coding
-        key = (finding.reason, finding.issue.severity, *((coding.system, coding.code) if coding else (None, None)))
+        about = (coding.system, coding.code) if coding else (None, finding.issue.message_id)
+        key = (finding.reason, finding.issue.severity, *about)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= self._most:
@@ -269,11 +270,11 @@ class Tally:
 
 
 def _group(key: _Key, held: _Equal) -> Group:
-    reason, severity, system, code = key
-    coding = Coding(system=system, code=code) if system or code else None
-    issue = held.first.issue
+    reason, severity, *_ = key
+    coding, issue = held.first.coding, held.first.issue
+    about = Coding(system=coding.system, code=coding.code) if coding else None
     return Group(
-        reason, severity, coding, text(issue), held.count, tuple(held.places), issue.suggestion, issue.diagnostics
+        reason, severity, about, text(issue), held.count, tuple(held.places), issue.suggestion, issue.diagnostics
     )
 
 

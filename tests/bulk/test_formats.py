@@ -204,3 +204,12 @@ def test_the_shared_records_make_every_format(file: Any, validated: Callable[...
     json.loads(AT_END["sarif"](report))
     ET.fromstring(AT_END["junit"](report).encode())
     assert "script" not in {tag for tag, _ in Page(AT_END["html"](report)).tags}
+
+
+def test_what_cannot_be_read_for_different_reasons_makes_different_groups() -> None:
+    tally = Tally()
+    for number, said in enumerate(
+        (issue("OWN_INPUT_LINE", "a"), issue("OWN_INPUT_ROW", "b"), issue("OWN_INPUT_LINE", "c"))
+    ):
+        tally.add(Batch(found=(Found(Place("a", "line", number), Finding("unreadable", said)),)))
+    assert [(group.count, group.said[-1]) for group in tally.report(MADE).groups] == [(2, "a"), (1, "b")]
