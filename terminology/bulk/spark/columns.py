@@ -6,7 +6,7 @@ An argument that is text names a column, as everywhere in Spark; a constant is `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -22,7 +22,7 @@ from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
 from terminology.service import Terminology
 
-Named = Column | str
+Named: TypeAlias = Column | str
 MATCHES = "array<struct<system:string,version:string,code:string,display:string,relationship:string,map:string>>"
 _MATCHES = pa.list_(
     pa.struct([(each, pa.string()) for each in ("system", "version", "code", "display", "relationship", "map")])
