@@ -315,6 +315,12 @@ def _is_tree(kind: Hashable) -> bool:
     return all(hasattr(kind, name) for name in ("parents", "children", "ancestors", "descendants"))
 
 
+class Displaying(Protocol):
+    """Optional capability of a provider: the display of a code without the rest of its concept."""
+
+    def display(self, code: str) -> str | None: ...
+
+
 @runtime_checkable
 class Counted(Protocol):
     """Optional capability of a provider: the size of an answer without reading it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
@@ -17,6 +17,7 @@ from terminology.model import (
     Coding,
     Concept,
     Designation,
+    Displaying,
     Issue,
     Json,
     Property,
@@ -220,6 +221,8 @@ def _properties(
 
 
 def _display(provider: CodeSystemProvider, code: str) -> str | None:
+    if hasattr(provider, "display"):
+        return cast("Displaying", provider).display(code)
     found = provider.find(code)
     return found.display if isinstance(found, Concept) else None
 

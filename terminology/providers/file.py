@@ -27,6 +27,9 @@ class FileProvider:
     def find(self, code: str) -> Concept | Miss:
         return ask.find(self.file, code) or Miss(code)
 
+    def display(self, code: str) -> str | None:
+        return ask.display(self.file, code)
+
     def select(self, query: Query) -> Selection:
         plain = query.whole and not query.text and not query.active_only and query.codes is None and not query.on
         return Selection(ask.select(self.file, query), self.info.count if plain else None)

@@ -60,6 +60,12 @@ def find(file: CodeSystemFile, code: str) -> Concept | None:
     return None if row is None else _concept(row, *(_DECODED(text) if text != "[]" else () for text in row[10:]))
 
 
+def display(file: CodeSystemFile, code: str) -> str | None:
+    """The display of a code; None where there is none, or no such code."""
+    row = file.connection.execute("SELECT display FROM concept WHERE fold = ?", (folded(file.info, code),)).fetchone()
+    return row[0] if row else None
+
+
 _NAMED = "value, language, use, status, extensions FROM designation"
 _STATED = "code, type, value FROM property"
 _FIND = f"""
