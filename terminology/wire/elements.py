@@ -1,6 +1,7 @@
 """Which elements each FHIR type has, in the specification's order, for R4 (4.0.1) and R5 (5.0.0).
 
-The table itself is `elements.json`, made by `scripts/make-elements`; it is read once, when first asked for.
+The tables themselves are `elements.json` and, for the records that $validate judges and what they contain,
+`records.json`, made by `scripts/make-elements`; each is read once, when first asked for.
 Types inside a resource are named by their path (`ValueSet.compose.include`), data types by their name.
 """
 
@@ -37,7 +38,15 @@ class Element:
 @cache
 def types(fhir: Fhir) -> Mapping[str, Type]:
     """Type name -> JSON name of an element -> the element, in the order of the specification."""
-    return {name: _elements(text) for name, text in _tables()[fhir].items()}
+    return {name: _elements(text) for name, text in _tables("elements.json")[fhir].items()}
+
+
+def type_of(fhir: Fhir, name: str) -> Type | None:
+    """The elements of one type, those of coded records too; None where it is in no table."""
+    known = types(fhir).get(name)
+    if known is None and name in _tables("records.json")[fhir]:
+        return _of_records(fhir, name)
+    return known
 
 
 def is_primitive(type_name: str) -> bool:
@@ -50,8 +59,13 @@ def capitalized(type_name: str) -> str:
 
 
 @cache
-def _tables() -> dict[str, dict[str, str]]:
-    text = Path(__file__).with_name("elements.json").read_text("utf-8")
+def _of_records(fhir: Fhir, name: str) -> Type:
+    return _elements(_tables("records.json")[fhir][name])
+
+
+@cache
+def _tables(file: str) -> dict[str, dict[str, str]]:
+    text = Path(__file__).with_name(file).read_text("utf-8")
     tables: dict[str, dict[str, str]] = json.loads(text)
     return tables
 

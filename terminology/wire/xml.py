@@ -1,4 +1,4 @@
-"""FHIR XML to and from FHIR JSON (dicts), for the types in `elements.json` (https://hl7.org/fhir/R5/xml.html).
+"""FHIR XML to and from FHIR JSON (dicts), for the types in the tables of `elements` (https://hl7.org/fhir/R5/xml.html).
 
 The only XML parser of the house. No document type, so no entities and nothing fetched; no XInclude; UTF-8
 only; as deep as `json_text` allows. Elements may come in any order and leave in the specification's. What
@@ -18,7 +18,7 @@ from typing import Any
 from lxml import etree
 
 from terminology.wire import decimals
-from terminology.wire.elements import Element, Fhir, Type, is_primitive, types
+from terminology.wire.elements import Element, Fhir, Type, is_primitive, type_of
 from terminology.wire.json_text import MAX_DEPTH
 from terminology.wire.malformed import Malformed
 
@@ -65,11 +65,15 @@ def _attributes(fhir: Fhir, type_name: str) -> tuple[str, ...]:
 
 @cache
 def _order(fhir: Fhir, type_name: str) -> Mapping[str, int]:
-    return {name: index for index, name in enumerate(types(fhir)[type_name])}
+    return {name: index for index, name in enumerate(_elements(fhir, type_name))}
 
 
 def _is_resource(fhir: Fhir, type_name: object) -> bool:
-    return isinstance(type_name, str) and "implicitRules" in types(fhir).get(type_name, ())
+    return isinstance(type_name, str) and "implicitRules" in _elements(fhir, type_name)
+
+
+def _elements(fhir: Fhir, type_name: str) -> Type:
+    return type_of(fhir, type_name) or {}
 
 
 # -- JSON to XML ----------------------------------------------------------------------------------------
@@ -106,7 +110,7 @@ class _Writer:
         opened = len(self.out)
         self.out.append("")
         for name in sorted(names, key=order.__getitem__):
-            self.element(types(self.fhir)[type_name][name], node.get(name), node.get(f"_{name}"))
+            self.element(_elements(self.fhir, type_name)[name], node.get(name), node.get(f"_{name}"))
         empty = len(self.out) == opened + 1
         self.out[opened] = f"<{tag}{attributes}/>" if empty else f"<{tag}{attributes}>"
         self.out.append("" if empty else f"</{tag}>")
@@ -221,7 +225,7 @@ class _Reader:
         as_attributes = _attributes(self.fhir, type_name)
         out: Node = _read_attributes(element, as_attributes)
         _no_text(element)
-        elements = types(self.fhir)[type_name]
+        elements = _elements(self.fhir, type_name)
         for child in element:
             self.child(out, child, self.known(child, type_name, elements), depth)
         if not out:

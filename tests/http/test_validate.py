@@ -13,6 +13,7 @@ from terminology.procedures.elements import KINDS
 from terminology.procedures.validating import FINDING_REASON, validated
 from terminology.service import Terminology
 from terminology.wire.outcomes import TX_ISSUE_TYPE
+from terminology.wire.xml import to_xml
 
 DONOR = "https://flask-fhir-terminology.org/fhir/ValueSet/bone-marrow-harvest-donor"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure"
@@ -23,6 +24,27 @@ EARLY = procedure("cpt#38232", day="2011-03-05")
 @pytest.fixture
 def r4(app: Flask) -> Client:
     return Client(app, "r4")
+
+
+CONTAINED = [{"resourceType": "Patient", "id": "p", "active": True}]
+ITEM = {"sequence": 1, "servicedDate": "2011-03-05", "productOrService": concept("cpt#38232")}
+WRONG = concept("cpt#38232", "cpt#38230")
+XML = [
+    ("r4", EARLY),
+    ("r4", {**EARLY, "contained": CONTAINED, "status": "done", "note": [{"text": "<a> & b"}]}),
+    ("r5", {"resourceType": "Procedure", "status": "completed", "code": WRONG, "occurrenceDateTime": "2011-03"}),
+    *((each, {"resourceType": "Claim", "status": "active", "use": "claim", "item": [ITEM]}) for each in ("r4", "r5")),
+    *(
+        (each, {"resourceType": "ExplanationOfBenefit", "status": "active", "item": [ITEM, ITEM]})
+        for each in ("r4", "r5")
+    ),
+    ("r4", {"resourceType": "ServiceRequest", "status": "active", "code": WRONG, "occurrenceDateTime": "2011"}),
+    ("r5", {"resourceType": "ServiceRequest", "status": "active", "code": {"concept": WRONG}}),
+    *((each, {"resourceType": "Condition", "code": concept("cm#Z52.3"), "onsetString": "x"}) for each in ("r4", "r5")),
+    *((each, {"resourceType": "Observation", "code": WRONG, "valueInteger": 1}) for each in ("r4", "r5")),
+    *((each, {"resourceType": "Encounter", "reasonCode": [WRONG], "status": "x"}) for each in ("r4",)),
+    ("r5", {"resourceType": "Encounter", "reason": [{"value": [{"concept": WRONG}]}], "status": "x"}),
+]
 
 
 def parameters(*more: tuple[str, str, Any], resource: Any = RIGHT) -> dict[str, Any]:
@@ -117,6 +139,28 @@ def test_each_type_has_the_operation_and_its_definition(client: Client, kind: st
     assert names[:6] == ["resource", "mode", "profile", "valueSet", "date", "dateBasis"]
     answer = client.post(f"{kind}/$validate", {"resourceType": kind, "status": "x"})
     assert reasons(answer)[-1] == "not-checked"
+
+
+@pytest.mark.parametrize("accepted", ["application/fhir+json", "application/fhir+xml"])
+@pytest.mark.parametrize(("version", "record"), XML, ids=lambda each: each if isinstance(each, str) else None)
+def test_a_record_in_xml_is_answered_as_in_json(app: Flask, version: str, record: Any, accepted: str) -> None:
+    client = Client(app, version)
+    fhir = "R4" if version == "r4" else "R5"
+    path, headers = f"{record['resourceType']}/$validate", {"Accept": accepted}
+    wanted = client.post(path, record)
+    assert len(reasons(wanted)) > 1
+    wrapped = parameters(("date", "valueDateTime", "2011-03-05"), resource=record)
+    for body in (record, wrapped):
+        as_xml = client.post(path, to_xml(body, fhir), headers=headers, content_type="application/fhir+xml")
+        assert as_xml.headers["Content-Type"].startswith(accepted)
+        assert as_xml.resource == client.post(path, body).resource
+
+
+def test_xml_that_is_no_record_says_where(r4: Client) -> None:
+    body = b'<Procedure xmlns="http://hl7.org/fhir"><status value="completed"/><no value="1"/></Procedure>'
+    reply = r4.post("Procedure/$validate", body, content_type="application/fhir+xml")
+    assert reply.status == 400
+    assert "Procedure has no element no in FHIR R4" in reply.texts
 
 
 def test_r5_reads_the_form_of_r5(app: Flask) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from terminology.procedures.elements import KINDS
 from terminology.wire.crossing_plan import CODES
-from terminology.wire.elements import Element, Fhir, is_primitive, types
+from terminology.wire.elements import Element, Fhir, is_primitive, type_of
 
 RESOURCES = (
     "Parameters",
@@ -22,6 +23,7 @@ RESOURCES = (
     "OperationDefinition",
     "StructureDefinition",
 )
+RECORDS = (*KINDS, "Patient", "Medication")
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn"))
 TEXT = st.text(LETTERS, min_size=1, max_size=4).map(lambda text: f"x{text}x")
 INTEGERS = st.integers(min_value=0, max_value=2**31 - 1)
@@ -76,7 +78,7 @@ def resources(
 
 @st.composite
 def _node(draw: st.DrawFn, fhir: Fhir, type_name: str, depth: int, without: frozenset[str]) -> dict[str, Any]:
-    elements = [e for e in types(fhir)[type_name].values() if e.type not in without and _fits(e, depth)]
+    elements = [e for e in (type_of(fhir, type_name) or {}).values() if e.type not in without and _fits(e, depth)]
     stems = sorted({e.stem for e in elements})
     chosen = draw(st.lists(st.sampled_from(stems), min_size=1, max_size=3, unique=True)) if stems else []
     out: dict[str, Any] = {}
@@ -97,7 +99,7 @@ def _element(
     value = _value(fhir, element.type, depth, without)
     if fhir == "R4" and (type_name, element.name) in CODES:
         value = st.sampled_from(sorted(CODES[type_name, element.name].known))
-    attribute = element.name == "id" and type_name not in RESOURCES
+    attribute = element.name == "id" and type_name not in (*RESOURCES, *RECORDS)
     if not is_primitive(element.type) or attribute or element.type == "xhtml":
         listed = st.lists(value, min_size=1, max_size=2) if element.many else value
         return {element.name: draw(listed)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from terminology.wire.elements import Fhir, types
+from terminology.wire.elements import Fhir, type_of, types
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +25,34 @@ def test_every_type_used_is_in_the_table(fhir: Fhir):
     table = types(fhir)
     used = {e.type for elements in table.values() for e in elements.values() if e.type[0].isupper()}
     assert used - {"Resource"} <= table.keys()
+
+
+def test_the_tables_of_records_are_read_when_one_is_asked_for():
+    """Whoever needs XML of terminology alone does not pay for those of records."""
+    program = """
+from terminology.wire import elements
+elements.type_of("R4", "ValueSet")
+before = elements._tables.cache_info().currsize
+elements.type_of("R4", "Claim.item")
+print(before, elements._tables.cache_info().currsize)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["1", "2"]
+
+
+@pytest.mark.parametrize("fhir", ["R4", "R5"])
+def test_records_use_types_that_are_in_a_table(fhir: Fhir):
+    """Also of the parts of parts: a claim's items have details, these have details again."""
+    waiting, seen = ["Claim", "ExplanationOfBenefit", "Observation", "Encounter"], set[str]()
+    while waiting:
+        name = waiting.pop()
+        elements = type_of(fhir, name)
+        assert elements, name
+        seen.add(name)
+        used = {each.type for each in elements.values() if each.type[0].isupper()} - {"Resource"}
+        waiting += used - seen
+    assert {"Claim.item.detail.subDetail", "Encounter.location", "Money"} <= seen
+    assert type_of(fhir, "Nothing") is None
 
 
 def test_known_differences_between_the_versions_are_in_the_table():

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire.generated import RESOURCES, resources
+from wire.generated import RECORDS, RESOURCES, resources
 
 from terminology.wire.elements import Fhir
 from terminology.wire.json_text import read
@@ -223,7 +223,7 @@ def test_an_unknown_element_is_named_with_its_line():
 NO_XML = (
     {},
     {"resourceType": "Coding"},
-    {"resourceType": "Patient"},
+    {"resourceType": "Appointment"},
     {"resourceType": ["x"]},
     {"resourceType": "ValueSet", "url": {}},
     {"resourceType": "ValueSet", "compose": "x"},
@@ -247,7 +247,7 @@ def test_what_has_no_xml_is_refused(node: dict[str, Any]):
 @given(data=st.data())
 def test_every_resource_comes_back_from_xml(fhir: Fhir, data: st.DataObject):
     """Every type of the table, with all it can hold."""
-    node = data.draw(resources(fhir, (*RESOURCES, "Bundle")))
+    node = data.draw(resources(fhir, (*RESOURCES, *RECORDS, "Bundle")))
     assert from_xml(to_xml(node, fhir), fhir) == node
 
 
@@ -362,6 +362,41 @@ SAMPLES = (
                     "date": "2024-01-01",
                     "uniqueId": [{"type": "uri", "value": "u"}],
                 },
+            }
+        ],
+    },
+    {
+        "resourceType": "Condition",
+        "contained": [{"resourceType": "Patient", "id": "p", "active": True, "birthDate": "1970-01-01"}],
+        "clinicalStatus": {"coding": [{"system": "http://example.org/s", "code": "active"}]},
+        "bodySite": [{"text": "left"}, {"text": "right"}],
+        "subject": {"reference": "#p"},
+        "onsetAge": {"value": 1.5, "unit": "a"},
+        "stage": [{"summary": {"text": "s"}}],
+    },
+    {
+        "resourceType": "Claim",
+        "status": "active",
+        "type": {"text": "t"},
+        "use": "claim",
+        "patient": {"reference": "Patient/p"},
+        "created": "2024-01-01",
+        "provider": {"reference": "Organization/o"},
+        "priority": {"text": "p"},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"reference": "Coverage/c"}}],
+        "procedure": [{"sequence": 1, "procedureCodeableConcept": {"text": "c"}, "date": "2024-01-01"}],
+        "item": [
+            {
+                "sequence": 1,
+                "productOrService": {"coding": [{"system": "http://example.org/s", "code": "c"}]},
+                "servicedDate": "2024-01-01",
+                "detail": [
+                    {
+                        "sequence": 1,
+                        "productOrService": {"text": "d"},
+                        "subDetail": [{"sequence": 2, "productOrService": {"text": "e"}}],
+                    }
+                ],
             }
         ],
     },
