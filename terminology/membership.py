@@ -100,7 +100,8 @@ class _Reading:
     scope: Scope
     overload: Overload
     active: bool = False
-    """True where a value set that imports this one excludes what is inactive."""
+    """True where a value set that imports this one excludes what is inactive. It is asked of the member alone: what the
+    member is intersected with, and what is taken away, may be another version of the code."""
 
     def evaluate(self, concepts: ConceptSet, codings: list[Coding]) -> list[Found]:
         if not codings:
@@ -134,9 +135,10 @@ class _Reading:
 
     def intersection(self, both: Intersection, codings: list[Coding]) -> list[Found]:
         results = self.evaluate(both.parts[0], codings)
+        inner = replace(self, active=False) if self.active else self
         for part in both.parts[1:]:
             open_ = [i for i, found in enumerate(results) if found.verdict is Verdict.IN]
-            for i, found in zip(open_, self.evaluate(part, [_resolved(results[i]) for i in open_]), strict=True):
+            for i, found in zip(open_, inner.evaluate(part, [_resolved(results[i]) for i in open_]), strict=True):
                 results[i] = _both(results[i], _as_asked(found, codings[i]))
         return results
 
@@ -148,7 +150,8 @@ class _Reading:
     def removes(self, removed: ConceptSet, codings: Sequence[Coding]) -> list[bool]:
         """Whether an exclude takes each coding away. Codings carry the version that was resolved for them."""
         parts = removed.parts if isinstance(removed, Union) else (removed,)
-        quiet = replace(self, scope=replace(self.scope, abstract=True, active_only=False, membership_only=True))
+        scope = replace(self.scope, abstract=True, active_only=False, membership_only=True)
+        quiet = replace(self, scope=scope, active=False)
         gone = [False] * len(codings)
         for part in parts:
             for i, found in enumerate(quiet.evaluate(part, [quiet._as_excluded(part, c) for c in codings])):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.asking import call, held, include, listed, value_set
+import pytest
+from engine.asking import call, code_system, concept, held, include, listed, value_set
 from engine.generated import CODES, SYSTEMS, code_systems, includes, value_sets, worlds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,6 +74,25 @@ def test_what_is_listed_is_found_in_where_two_versions_meet(world: World):
     url = sets[-1]["url"]
     everything = listed(*systems, *sets, url=url)
     assert codings(everything) <= set(held(every(systems), *systems, *sets, url=url))
+
+
+OLD = code_system(concept("a", inactive=True), "b", url=SYSTEMS[0], version="1")
+NEW = code_system("a", "b", "c", url=SYSTEMS[0], version="2")
+IMPORTS_OF_ANOTHER_VERSION = {
+    "intersected": ({"include": [include(system=SYSTEMS[0], version="2", valueSet=[A])]}, "ab"),
+    "or": ({"include": [include(system=SYSTEMS[0], version="2", valueSet=[A]), {"valueSet": [A]}]}, "ab"),
+    "taken away": ({"include": [include(system=SYSTEMS[0], version="2")], "exclude": [{"valueSet": [A]}]}, "c"),
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS_OF_ANOTHER_VERSION)
+def test_compose_inactive_is_asked_of_the_member_and_not_of_its_other_version(name: str):
+    compose, codes = IMPORTS_OF_ANOTHER_VERSION[name]
+    first = value_set(include(system=SYSTEMS[0], version="1"), url=A)
+    sets = [first, {**value_set(url=B), "compose": compose}, value_set({"valueSet": [B]}, url=BOTH, inactive=False)]
+    wanted = {Coding(SYSTEMS[0], code, "2") for code in codes}
+    assert codings(listed(OLD, NEW, *sets, url=BOTH)) == wanted
+    assert set(held(every([NEW]), OLD, NEW, *sets, url=BOTH)) == wanted
 
 
 @moderate
