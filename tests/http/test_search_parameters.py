@@ -20,7 +20,7 @@ STORED: tuple[dict[str, Any], ...] = (
         "jurisdiction": [{"coding": [{"system": "urn:iso:std:iso:3166", "code": "DE"}]}],
         "useContext": [{"code": {"system": "http://t", "code": "venue"}, "valueCodeableConcept": {"coding": [{"code": "zoo"}]}}],
         "meta": {"tag": [{"system": "http://tags", "code": "pet"}], "profile": ["http://p"], "source": "http://src"},
-        "concept": [{"code": "lion", "concept": [{"code": "cub", "designation": [{"language": "de", "value": "Junges"}]}]}],
+        "concept": [{"code": "lion", "concept": [{"code": "lion-cub", "designation": [{"language": "de", "value": "Junges"}]}]}],
     },
     {"resourceType": "CodeSystem", "id": "sup", "url": "http://ex.org/sup", "status": "draft", "content": "supplement", "supplements": "http://ex.org/cs|2", "concept": [{"code": "lion"}]},
     {"resourceType": "ValueSet", "id": "vs", "url": "http://ex.org/vs", "status": "active", "compose": {"include": [{"system": "http://ex.org/cs", "concept": [{"code": "lion"}]}]}},
@@ -53,9 +53,9 @@ def ids(client: Client, query: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("CodeSystem?code=cub", ["cs"]),
-        ("CodeSystem?code=http://ex.org/cs|cub", ["cs"]),
-        ("CodeSystem?code=http://ex.org/other|cub", []),
+        ("CodeSystem?code=lion-cub", ["cs"]),
+        ("CodeSystem?code=http://ex.org/cs|lion-cub", ["cs"]),
+        ("CodeSystem?code=http://ex.org/other|lion-cub", []),
         ("CodeSystem?code=lion,nothing", ["cs", "sup"]),
         ("CodeSystem?code=nothing", []),
         ("CodeSystem?system=http://ex.org/cs", ["cs"]),
