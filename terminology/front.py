@@ -3,7 +3,8 @@
 An answer is given again only to a request that must get the same one: equal address, query (whatever the order of its
 names and its percent-encoding), media type, languages, handling and host, for the same generation of the content, from
 somebody who brings no identity. The generation is read on every request. The door says which answers depend on
-nothing else (``PURE``); of these the front keeps those with status 200. A request that brings an identity
+nothing else (``PURE``); of these the front keeps those with status 200, at once where they are costly, else when they
+are asked for the second time: most that are asked for once never come again. A request that brings an identity
 (Authorization, Cookie) or the id of a cache of its own never meets what is kept.
 """
 
@@ -18,7 +19,7 @@ from terminology.door import Door, Environ, matches, told
 from terminology.issues import Refusal
 from terminology.languages import Languages
 from terminology.metrics import Counters
-from terminology.response_cache import Kept, Shelf
+from terminology.response_cache import Doorkeeper, Kept, Shelf
 from terminology.rest.exchange import HEADER_LIMIT, HEADERS_LIMIT, PURE, is_strict, pairs, request_id, threshold
 from terminology.rest.negotiation import accepted
 
@@ -45,6 +46,7 @@ class Front:
         self._most = settings.response_cache
         self._least = settings.compress_from
         self._shelf = Shelf(None, self._most)
+        self._doorkeeper = Doorkeeper()
         self._costly = tuple(f"/${each.name}" for each in door.operations if each.cost == "costly")
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
@@ -82,6 +84,9 @@ class Front:
         alias = _as_sent(environ)
         kept = shelf.get(alias)
         if kept is None:
+            if not self._doorkeeper.knows(alias) and not environ["PATH_INFO"].endswith(self._costly):
+                self.counters.misses()
+                return self._passed(environ, start)
             key = self._key(environ)
             if key is None:
                 return self._passed(environ, start)

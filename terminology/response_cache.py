@@ -9,6 +9,7 @@ bytes; what is asked for again moves to the younger.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ OVERHEAD = 1200
 """Bytes that a kept answer takes beside its body: headers, keys, and what Python adds (measured with tracemalloc)."""
 KEY = 700
 """Bytes that a key takes beside its text."""
+SEATS = 8192
+"""So many requests are remembered that came once: 64 KiB."""
 PATIENCE = 10.0
 """Seconds for which a request waits for the answer to an equal one; then it makes its own."""
 
@@ -65,6 +68,25 @@ class Kept:
     def not_modified(self) -> tuple[Header, ...]:
         """The headers of 304 (RFC 9110 section 15.4.5)."""
         return tuple(each for each in self.headers if each[0] != "Content-Type")
+
+
+class Doorkeeper:
+    """Which requests came before, by their hash: the last one of each of ``SEATS``. One that is forgotten, or taken for
+    another one, costs an answer made anew or kept for nothing. Needs no lock."""
+
+    __slots__ = ("_seats",)
+
+    def __init__(self) -> None:
+        self._seats = array("q", bytes(8 * SEATS))
+
+    def knows(self, key: Hashable) -> bool:
+        """True for a key that was asked about before."""
+        marked = hash(key)
+        seat = marked % SEATS
+        if self._seats[seat] == marked:
+            return True
+        self._seats[seat] = marked
+        return False
 
 
 @dataclass(slots=True, eq=False)

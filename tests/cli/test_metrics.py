@@ -33,7 +33,7 @@ def test_the_workers_figures_are_summed_and_shown_on_loopback_alone(tmp_path):
         listening = {local for _, local, _, state, *_ in sockets if state == "0A" and local.endswith(f":{page:04X}")}
     assert after["terminology_requests_total"] - before["terminology_requests_total"] == 20
     made = after["terminology_cache_misses_total"] - before["terminology_cache_misses_total"]
-    assert 1 <= made <= 2
+    assert 2 <= made <= 4  # the second time an answer is kept; two workers
     assert after["terminology_cache_hits_total"] - before["terminology_cache_hits_total"] == 20 - made
     assert after["terminology_cache_bytes"] > 0
     assert listening == {f"0100007F:{page:04X}"}
