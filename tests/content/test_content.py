@@ -15,6 +15,7 @@ from fhir_models import parsed
 import codesystems
 import conceptmaps
 import valuesets
+from terminology.service import Terminology
 from terminology.wire.r4 import from_r4, to_r4
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +135,15 @@ def test_nothing_is_published_twice():
 def test_every_system_but_icd_9_cm_has_a_version():
     """Only the code of ICD-9-CM was not checked against one release, so only it names none."""
     assert [each["id"] for each in PUBLISHED if "version" not in each] == ["icd-9-cm-procedures"]
+
+
+@pytest.mark.parametrize(
+    ("day", "judged"), [("2002-10-15", False), ("2002-10-16", True), ("2015-09-30", True), ("2015-10-01", False)]
+)
+def test_icd_9_cm_is_judged_on_the_days_on_which_it_was_the_standard(day, judged):
+    """By 45 CFR 162.1002; of other days nothing is said."""
+    found = Terminology().validate_code("41.91", "http://hl7.org/fhir/sid/icd-9-cm", date=day)
+    assert (found.judged, found.result, found.refuted) == (judged, judged, False)
 
 
 def test_own_canonicals_begin_with_the_one_base():
