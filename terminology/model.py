@@ -328,6 +328,14 @@ class Counted(Protocol):
     def count(self, query: Query) -> int: ...
 
 
+@runtime_checkable
+class Headed(Protocol):
+    """Optional capability of a provider: the concept of a code without parents, designations and properties, where
+    that is less to read."""
+
+    def head(self, code: str) -> Concept | Miss: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """A code system whose codes are made by rules, so that there is no list of them (``info.enumerable`` is false).

@@ -138,7 +138,7 @@ def combined(
         unknown_systems=() if valid else tuple(dict.fromkeys(name for entry in judged for name in entry.unknown)),
         caused_by_unknown_system=not missed,
         codeable_concept=concept,
-        sources=tuple(dict.fromkeys(_source(entry.provider) for entry in judged if entry.provider)),
+        sources=tuple(dict.fromkeys(source(entry.provider) for entry in judged if entry.provider)),
     )
 
 
@@ -154,7 +154,8 @@ def _excused(found: Issue, judged: Sequence[Judged], places: Sequence[str]) -> I
     return found
 
 
-def _source(provider: CodeSystemProvider) -> str:
+def source(provider: CodeSystemProvider) -> str:
+    """A code system as the diagnostics of an answer name it."""
     return f"{provider.info.canonical} ({provider.info.content})"
 
 

@@ -42,6 +42,7 @@ LAYERS = (
     ("suggestions", "decoration"),
     ("judgement",),
     ("validation",),
+    ("plain",),
     ("operation", "parameters", "wire", "resources", "shelves", "described", "naming", "request"),
     ("layers",),
     ("procedures",),

@@ -27,6 +27,7 @@ from terminology.operations.shared import (
     named_value_set,
     reading_languages,
 )
+from terminology.plain import plainly
 from terminology.request import Request
 from terminology.resolution import prepare, unknown_name, unknown_system
 from terminology.validation import Mode, Validation, combined, whole_system
@@ -70,6 +71,8 @@ def run_value_set(request: Request) -> Validation:
         codings, reasons = _inferred(codings, value_set, scope)
         if reasons:
             return _not_inferred(codings, reasons, value_set, scope)
+    if (plain := plainly(codings, value_set, scope, concept)) is not None:
+        return plain
     rules = Rules(_lenient(request), match=match_of(request))
     judged = validate(codings, value_set, scope, rules)
     return combined(judged, mode, value_set, scope, rules, concept)
@@ -152,9 +155,12 @@ def run_code_system(request: Request) -> Validation:
     if inline := request.arguments.get("codeSystem"):
         scope = scope.but(catalog=resources.layer([inline]).over(scope.catalog), guests=scope.guests + 1)
     scope = prepare(value_set, scope)
-    rules = Rules(_lenient(request), of_code_system=True)
-    judged = validate(codings, value_set, scope, rules)
-    return _told(combined(judged, mode, value_set, scope, rules, concept), request, mode, url)
+    outcome = plainly(codings, value_set, scope, concept)
+    if outcome is None:
+        rules = Rules(_lenient(request), of_code_system=True)
+        judged = validate(codings, value_set, scope, rules)
+        outcome = combined(judged, mode, value_set, scope, rules, concept)
+    return _told(outcome, request, mode, url)
 
 
 def _told(outcome: Validation, request: Request, mode: Mode, url: str) -> Validation:

@@ -27,6 +27,9 @@ class FileProvider:
     def find(self, code: str) -> Concept | Miss:
         return ask.find(self.file, code) or Miss(code)
 
+    def head(self, code: str) -> Concept | Miss:
+        return ask.head(self.file, code) or Miss(code)
+
     def display(self, code: str) -> str | None:
         return ask.display(self.file, code)
 

@@ -57,7 +57,7 @@ CREATE TABLE with_property (
 CREATE TEMP TABLE link (child INTEGER NOT NULL, parent_code TEXT NOT NULL);
 CREATE TEMP TABLE stated (code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5 (
-    names, content='', columnsize=0, detail='none', tokenize="unicode61 remove_diacritics 2", prefix='2 3');
+    names, content='', columnsize=0, detail='none', tokenize="unicode61 remove_diacritics 2", prefix='2 3 4');
 INSERT INTO search(search, rank) VALUES ('automerge', 0);
 """
 

@@ -60,6 +60,12 @@ def find(file: CodeSystemFile, code: str) -> Concept | None:
     return None if row is None else _concept(row, *(_DECODED(text) if text != "[]" else () for text in row[10:]))
 
 
+def head(file: CodeSystemFile, code: str) -> Concept | None:
+    """The concept of a code without parents, designations and properties: a third of the read."""
+    row = file.connection.execute(_HEAD, (folded(file.info, code),)).fetchone()
+    return None if row is None else _concept(row, (), (), ())
+
+
 def display(file: CodeSystemFile, code: str) -> str | None:
     """The display of a code; None where there is none, or no such code."""
     row = file.connection.execute("SELECT display FROM concept WHERE fold = ?", (folded(file.info, code),)).fetchone()
@@ -68,6 +74,7 @@ def display(file: CodeSystemFile, code: str) -> str | None:
 
 _NAMED = "value, language, use, status, extensions FROM designation"
 _STATED = "code, type, value FROM property"
+_HEAD = f"SELECT {_COLUMNS} FROM concept WHERE fold = ?"
 _FIND = f"""
 SELECT {_COLUMNS},
     (SELECT json_group_array(above.code) FROM parent JOIN concept AS above ON above.id = parent

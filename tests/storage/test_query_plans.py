@@ -1,6 +1,7 @@
 """No question to a code-system file reads it from end to end: what SQLite says of its plans, statement by statement."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,19 @@ def test_one_concept_and_its_place_are_point_reads(provider: FileProvider):
         lambda fresh: fresh.children("C1"),
     ):
         assert scans(provider, ask) == []
+
+
+@pytest.mark.parametrize("code", ["C1", "C2000"])
+def test_the_head_of_a_concept_is_the_concept_without_what_is_read_beside_it(provider: FileProvider, code: str):
+    found = provider.find(code)
+    assert isinstance(found, Concept)
+    assert provider.head(code) == replace(found, parents=(), designations=(), properties=())
+    assert provider.head("nowhere") == provider.find("nowhere")
+    assert scans(provider, lambda fresh: fresh.head(code)) == []
+
+
+def test_beginnings_of_two_to_four_letters_are_kept_and_not_merged_out_of_all_words(provider: FileProvider):
+    made = provider.file.connection.execute("SELECT sql FROM sqlite_master WHERE name = 'search'").fetchone()[0]
+    assert "prefix='2 3 4'" in made
+    beginnings = ("co", "com", "comm", "commo", "common")
+    assert {provider.count(Query(text=begun)) for begun in beginnings} == {SIZE - SIZE // 500}
