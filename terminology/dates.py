@@ -51,6 +51,11 @@ def day_after(day: str) -> str:
     return day if day >= LAST else (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
+def day_before(day: str) -> str:
+    """The day before a full day; the first one of the calendar has none and is its own."""
+    return day if day <= FIRST else (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+
+
 @lru_cache(maxsize=4096)
 def bounds(start: str | None, end: str | None) -> tuple[str, str]:
     """The first and the last day of a period, both inside."""

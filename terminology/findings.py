@@ -78,6 +78,9 @@ FINDINGS: Mapping[str, Sentence] = {
     "OWN_NO_DAY": Sentence(
         _I, "informational", "process-note", "{0} states no day that can be compared, so no code is judged by date"
     ),
+    "OWN_ROW_NO_DATE": Sentence(
+        _W, "value", "invalid-data", "'{0}' is no date of the calendar, so the code is not judged by date"
+    ),
     "OWN_PERIOD_ACROSS": Sentence(
         _W,
         "business-rule",

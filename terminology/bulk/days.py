@@ -7,15 +7,15 @@ no full day (a partial date, a text that is no date, none at all) stands for its
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-FULL = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-"""A full day, as a pattern."""
+from terminology import dates
 
-_DAY = re.compile(FULL, re.ASCII)
+FULL = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+"""What a full day looks like; whether the calendar has it is another question."""
+
 Code = tuple[str | None, str | None]
 
 
@@ -35,8 +35,7 @@ class Calendar:
     odd: tuple[Span, ...] = ()
 
     def between(self, first: str | None, last: str | None) -> Iterator[Span]:
-        """The spans that reach into these days, both included, and all the odd days."""
-        yield from self.odd
+        """The spans that reach into these days, both included."""
         if first is not None and last is not None:
             yield from (each for each in self.spans if (each.last or "") >= first and (each.first or "") <= last)
 
@@ -45,7 +44,7 @@ def calendar(days: Iterable[str | None], bounds: Iterable[str]) -> Calendar:
     """The spans that ``days`` lie in."""
     points, spans, odd = sorted(set(bounds)), dict[int, Span](), []
     for day in days:
-        if day is None or not _DAY.fullmatch(day):
+        if day is None or not dates.full(day):
             odd.append(Span(day, day))
             continue
         place = bisect_right(points, day)

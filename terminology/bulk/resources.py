@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +39,8 @@ class Judging(Protocol):
     """The judge (``procedures.judging.Judge``): how a resource or row becomes a Record, and what is said of one."""
 
     def turns(self, system: str | None, code: str | None) -> tuple[str, ...]: ...
+
+    def plain(self, coding: Sequence[str | None], first: str, last: str) -> frozenset[Canonical] | None: ...
 
     def read(self, resource: Json, fhir: FhirVersion) -> Record: ...
 

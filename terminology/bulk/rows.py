@@ -1,10 +1,10 @@
 """The engine for tables: Parquet, CSV and TSV through DuckDB, each distinct coding judged once.
 
-A first pass counts the distinct codings (system, code, version, display) with their first and last day. Each is judged
-once in every span of days in which no answer can change (``days``). Where nothing was found on any of them, its
-rows are right and are not looked at again; the rows of the others are read a second time, day by day only where the
-answer differs between days. So memory is bounded by the distinct codings, and by the distinct days of those with
-findings; DuckDB spills to disk what is over its limit.
+A first pass counts the distinct codings (system, code, version, display) with their first and last day. Most are
+plainly right on all days between, and done. The others are judged once in every span of days in which no answer can
+change (``days``). Where nothing was found in any of them, the rows are right too and are not looked at again; the rows
+of the rest are read a second time and counted by span. So memory is bounded by the distinct codings and the distinct
+days; DuckDB spills to disk what is over its limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from terminology.bulk import days
-from terminology.bulk.duck import Resources, StoppedError, duck, literal
+from terminology.bulk.duck import Resources, StoppedError, duck
 from terminology.bulk.report import FIRST_PLACES, Batch, Found, Input, Place, Tally
 from terminology.bulk.resources import Asking, Memo
 from terminology.bulk.sources import Source
@@ -25,7 +25,6 @@ from terminology.procedures.records import Finding, Judgement
 
 Codes = Iterable[tuple[str | None, str | None]]
 Stage = Literal["reading", "judging", "listing"]
-By = Literal["none", "span", "day"]
 _MOST_ODD = 64
 _AT_ONCE = 10_000
 _SPANS = "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
@@ -40,6 +39,8 @@ class Coded:
     count: int = 0
     first: str | None = None
     last: str | None = None
+    odd: int = 0
+    """How many rows have no full day; ``first`` and ``last`` are of the others."""
 
 
 # --- a run ------------------------------------------------------------------------------------------------------
@@ -102,40 +103,61 @@ class _Run:
     def count(self) -> None:
         """The distinct codings."""
         key = self._table.key
-        ends = "min(day) AS first, max(day) AS last" if self._dated else "NULL AS first, NULL AS last"
+        rows, ends = self._table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
+        if self._dated:
+            rows = f"(SELECT {', '.join(key)}, {self._table.whole()} AS whole FROM {rows})"  # noqa: S608
+            ends = "min(whole) AS first, max(whole) AS last, count(*) - count(whole) AS odd"
         self._duck.run(
             f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM (SELECT {', '.join(key)}, "  # noqa: S608
-            f"count(*) AS n, {ends} FROM {self._table.rows()} GROUP BY {', '.join(key)})",
+            f"count(*) AS n, {ends} FROM {rows} GROUP BY {', '.join(key)})",
             progress=lambda done: self._how.progress("reading", done),
         )
-        self._duck.run("CREATE TABLE noted (id BIGINT, mode VARCHAR)")
+        self._duck.run("CREATE TABLE unsure (id BIGINT)")
+        self._duck.run("CREATE TABLE noted (id BIGINT)")
         [[(self.distinct, self.total)]] = self._duck.rows("SELECT count(*), coalesce(sum(n), 0)::BIGINT FROM coded")
 
     def judge(self) -> None:
-        """Each coding on every span of its days; what has findings, or differs, is noted for the second pass."""
-        self.calendar = spans = self._calendar()
-        done = 0
+        """Each coding on all its days; what has findings, or differs, is noted for the second pass."""
+        done, unsure = 0, 0
         for some in self._coded():
-            noted: list[tuple[int, By]] = []
-            for coded in some:
-                by, judgements = self._differs(coded, spans)
-                if by == "none" and not judgements[0].findings:
-                    self._tally.verdicts[judgements[0].verdict] += coded.count
-                else:
-                    noted.append((coded.id, by))
-                self._tally.used |= {used for each in judgements for used in _used(each)}
-                done += coded.count
-            self._note_down(noted)
-            self._how.progress("judging", done / max(self.total, 1))
+            left = [coded.id for coded in some if not self._plain(coded)]
+            self._insert("unsure", left)
+            unsure += len(left)
+            done += sum(coded.count for coded in some)
+            self._how.progress("judging", done / max(self.total, 1) / 2)
+        if not unsure:
+            return
+        self.calendar, done = self._calendar(), 0
+        for some in self._coded(" JOIN unsure USING (id)"):
+            noted = [coded.id for coded in some if not self._right(coded)]
+            self._insert("noted", noted)
+            self._noted += len(noted)
+            done += len(some)
+            self._how.progress("judging", 0.5 + done / unsure / 2)
 
-    def _differs(self, coded: Coded, spans: days.Calendar) -> tuple[By, list[Judgement]]:
-        """By what the answers about a coding may differ, and the answer in each span. Inside a span only the day that a
-        sentence tells differs: what has findings is counted by span, and told of its first row's day."""
-        if not self._dated:
-            return "none", [self.judgement(coded, None)]
-        found = [self.judgement(coded, span.first) for span in spans.between(coded.first, coded.last)]
-        same = all(not each.findings and each.verdict == found[0].verdict for each in found)
-        return "none" if same else "day" if len(spans.odd) > _MOST_ODD else "span", found
+    def _plain(self, coded: Coded) -> bool:
+        """Whether a coding is plainly right on all its days; then it is counted."""
+        if not coded.first or not coded.last or coded.odd:
+            return False
+        if (used := self._how.asking.judge.plain(coded.values, coded.first, coded.last)) is None:
+            return False
+        self._tally.verdicts["right"] += coded.count
+        self._tally.used |= used
+        return True
+
+    def _right(self, coded: Coded) -> bool:
+        """Whether nothing is to be said of a coding on any of its days; then it is counted."""
+        spans = self.calendar
+        if coded.odd and len(spans.odd) > _MOST_ODD:
+            return False
+        found: list[Judgement] = []
+        for span in (*(spans.odd if coded.odd or not self._dated else ()), *spans.between(coded.first, coded.last)):
+            found.append(self.judgement(coded, span.first))
+            if found[-1].findings or found[-1].verdict != found[0].verdict:
+                return False
+        self._tally.verdicts[found[0].verdict] += coded.count
+        self._tally.used |= {used for each in found for used in _used(each)}
+        return True
 
     def note(self) -> None:
         """The second pass: how often each finding was made, and the first places of each.
@@ -146,10 +168,7 @@ class _Run:
             return
         day, parts, spans = "NULL", "noted.id", ""
         if self._dated:
-            day, spans = "arg_min(rows.day, rows.number)", _SPANS
-            parts += (
-                ", CASE noted.mode WHEN 'span' THEN calendar.span END, CASE noted.mode WHEN 'day' THEN rows.day END"
-            )
+            day, parts, spans = "arg_min(rows.day, rows.number)", "noted.id, calendar.span", _SPANS
         self._duck.run(
             f"CREATE TABLE counted AS SELECT noted.id, count(*) AS n, {day} AS day, "  # noqa: S608
             f"min(rows.number, {FIRST_PLACES}) AS places FROM {self._joined()} {spans} GROUP BY {parts}",
@@ -165,6 +184,7 @@ class _Run:
         id_, *values, count, day, places = row
         judgement = self.judgement(Coded(id_, self._filled(values), count), _day(day))
         self._tally.verdicts[judgement.verdict] += count
+        self._tally.used |= set(_used(judgement))
         where = [self._place(place) for place in places]
         for finding in judgement.findings:
             self._tally.note(finding, where, count)
@@ -188,22 +208,25 @@ class _Run:
 
     # --- parts --------------------------------------------------------------------------------------------------
 
-    def _coded(self) -> Iterator[list[Coded]]:
+    def _coded(self, joined: str = "") -> Iterator[list[Coded]]:
         cells = ", ".join(self._table.key)
-        for some in self._duck.rows(f"SELECT id, {cells}, n, first, last FROM coded", most=_AT_ONCE):  # noqa: S608
-            yield [Coded(id_, self._filled(values), n, _day(a), _day(z)) for id_, *values, n, a, z in some]
+        for some in self._duck.rows(f"SELECT id, {cells}, n, first, last, odd FROM coded{joined}", most=_AT_ONCE):  # noqa: S608
+            yield [
+                Coded(id_, self._filled(values), n, _day(first), _day(last), odd)
+                for id_, *values, n, first, last, odd in some
+            ]
 
     def _calendar(self) -> days.Calendar:
         """The spans that the days of the table lie in; the table ``calendar`` says which day is in which."""
         if not self._dated:
-            return days.Calendar()
+            return days.Calendar((), (days.Span(None, None),))
         self._duck.run(f"CREATE TABLE calendar AS SELECT DISTINCT day, 0 AS span FROM {self._table.rows()}")  # noqa: S608
         every = [_day(day) for some in self._duck.rows("SELECT day FROM calendar") for (day,) in some]
-        codes = (coded.values[:2] for some in self._coded() for coded in some)
+        codes = (coded.values[:2] for some in self._coded(" JOIN unsure USING (id)") for coded in some)
         found = days.calendar(every, self._how.bounds((system, code) for system, code in codes))
-        full = f"regexp_full_match(CAST(day AS VARCHAR), {literal(days.FULL)})"
+        whole = f"CAST({self._table.whole()} AS VARCHAR)"
         for number, span in enumerate(found.spans, 1):
-            inside = f"{full} AND CAST(day AS VARCHAR) BETWEEN ? AND ?"
+            inside = f"{whole} BETWEEN ? AND ?"
             self._duck.run(f"UPDATE calendar SET span = {number} WHERE {inside}", [span.first, span.last])  # noqa: S608
         self._duck.run("UPDATE calendar SET span = -rowid - 1 WHERE span = 0")
         return found
@@ -222,14 +245,12 @@ class _Run:
     def _joined(self) -> str:
         """The rows whose codings are noted."""
         same = " AND ".join(f"rows.{each} IS NOT DISTINCT FROM noted.{each}" for each in self._table.key)
-        noted = "(SELECT coded.*, noted.mode FROM coded JOIN noted USING (id))"
+        noted = "(SELECT coded.* FROM coded JOIN noted USING (id))"
         return f"{self._table.rows(numbered=True)} AS rows JOIN {noted} AS noted ON {same}"
 
-    def _note_down(self, noted: Sequence[tuple[int, By]]) -> None:
-        if noted:
-            ids, by = [list(each) for each in zip(*noted, strict=True)]
-            self._duck.run("INSERT INTO noted SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[])", [ids, by])
-            self._noted += len(noted)
+    def _insert(self, table: str, ids: list[int]) -> None:
+        if ids:
+            self._duck.run(f"INSERT INTO {table} SELECT unnest(?::BIGINT[])", [ids])
 
     def _place(self, number: int) -> Place:
         return Place(self._table.source.name, "row", self._table.number(number))

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from terminology.bulk import columns
+from terminology import dates
+from terminology.bulk import columns, days
 from terminology.bulk.duck import Duck, literal, quoted
 from terminology.bulk.report import Place
 from terminology.bulk.resources import UNREADABLE
@@ -69,6 +70,16 @@ class Table:
         if numbered:
             cells.append("file_row_number AS number")
         return f"(SELECT {', '.join(cells)} FROM {read})"  # noqa: S608  names are quoted, the rest is ours
+
+    def whole(self) -> str:
+        """``day`` where it is a full day of the calendar and of FHIR's years, in SQL."""
+        kind = self._types[self.fields["date"]]
+        if kind == "DATE" or kind.startswith("TIMESTAMP"):
+            inside = f"day BETWEEN DATE {literal(dates.FIRST)} AND DATE {literal(dates.LAST)}"
+        else:
+            inside = f"regexp_full_match(day, {literal(days.FULL)}) AND day >= {literal(dates.FIRST)}"
+            inside += " AND TRY_CAST(day AS DATE) IS NOT NULL"
+        return f"CASE WHEN {inside} THEN day END"
 
     def number(self, place: int) -> int:
         """The number of a row by its place among those that could be read."""

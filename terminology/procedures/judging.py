@@ -6,7 +6,7 @@ In another process it is made again from what made it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, get_args
 
@@ -121,6 +121,14 @@ class Judge:
         system's releases, of the code in each of them, and of the rules. Of the days between two of them one is enough,
         as long as nothing is found: a finding may name the day, or a code of another system."""
         return self.opinions.turns(Coding(system, code))
+
+    def plain(self, coding: Sequence[str | None], first: str, last: str) -> frozenset[Canonical] | None:
+        """What answers about a row of these (system, code, version, display) on the full days from ``first`` to
+        ``last``, where it is plainly right on all of them: ``judge`` would find nothing. None: ``judge`` must be asked.
+        """
+        if self.value_set is not None or self.profile is not None:
+            return None
+        return self.opinions.plain_between(Coding(*coding), first, last)
 
     def judge(self, record: Record, date: str | None = None) -> Judgement:
         """Every coding on its day (on ``date`` where one is given), and what was found, element by element."""

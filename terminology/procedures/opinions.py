@@ -59,7 +59,12 @@ class _System:
 
     url: str
     releases: tuple[CodeSystemProvider, ...]
-    turns: frozenset[str]
+    turns: tuple[str, ...]
+
+    def spans(self, first: str, last: str) -> Iterator[tuple[str, str]]:
+        """First and last day of each part of these days in which no release and no rule turns."""
+        turns = self.turns[bisect_right(self.turns, first) : bisect_right(self.turns, last)]
+        return zip((first, *turns), (*map(dates.day_before, turns), last), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +119,52 @@ class Opinions:
             if len(self._systems) >= MANY:
                 self._systems.clear()
                 self._grounds.clear()
-            known = self._systems[url] = _System(meant, held, frozenset(_turns(held)))
+            known = self._systems[url] = _System(meant, held, tuple(sorted(set(_turns(held)))))
         return known
 
     # --- what is plainly right -----------------------------------------------------------------------------------
 
     def _plainly(self, coding: Coding, on: str | None) -> Opinion | None:
         """The opinion of an active code in the release of that day, with no display or the right one; None: ask."""
+        found = self._sound(coding, on, *((on,) if on else ()))
+        if found is None:
+            return None
+        provider, concept = found
+        shown = label(concept, provider, self.scope)
+        return Opinion("right", (), provider.info.canonical, shown, concept.valid_from, on)
+
+    def plain_between(self, coding: Coding, first: str, last: str) -> frozenset[Canonical] | None:
+        """The releases that answer about a coding that is plainly right on all days from ``first`` to ``last``; None:
+        ask. The days of a concept are one period: a part of time whose two ends lie in it lies in it."""
+        if not self.plain or not coding.system:
+            return None
+        used = set()
+        for start, end in self._system(coding.system).spans(first, last):
+            found = self._sound(coding, start, start, end)
+            if found is None:
+                return None
+            used.add(found[0].info.canonical)
+        return frozenset(used)
+
+    def _sound(self, coding: Coding, on: str | None, *days: str) -> tuple[CodeSystemProvider, Concept] | None:
+        """The release of that day with an active concept in force on ``days``, with no display or the right one."""
         system, code = coding.system, coding.code
         if not system or not code or coding.version or ":" in code:
             return None
         ground = self._ground(system, on)
         if ground is None or not ground.sound:
             return None
-        info, concept = ground.provider.info, ground.provider.find(code)
+        concept = ground.provider.find(code)
         if not isinstance(concept, Concept) or concept.code != code or concept.abstract or concept.inactive:
             return None
         if concept.status not in (None, "active") or (coding.display and coding.display != concept.display):
             return None
-        if on and validity.own_standing(concept, ground.provider, on) not in (None, "in"):
+        if any(validity.own_standing(concept, ground.provider, each) not in (None, "in") for each in days):
             return None
-        return Opinion("right", (), info.canonical, label(concept, ground.provider, self.scope), concept.valid_from, on)
+        return ground.provider, concept
 
     def _ground(self, system: str, on: str | None) -> _Ground | None:
-        turn = bisect_right(sorted(self._system(system).turns), on) if on else None
+        turn = bisect_right(self._system(system).turns, on) if on else None
         if (system, turn) not in self._grounds:
             self._grounds[system, turn] = self._grounded(system, on)
         return self._grounds[system, turn]

@@ -18,6 +18,8 @@ from terminology.procedures.records import BASES, Basis, Days, Element, Finding,
 from terminology.procedures.rules import rule_of
 
 ROW = "row"
+_BEFORE_TIME = ("T", " ")
+_SHOWN = 40
 Chain = tuple[Json, ...]
 """The objects from the resource down to the one that holds an element."""
 
@@ -47,11 +49,20 @@ def row(
     display: str | None = None,
     date: str | None = None,
 ) -> Record:
-    """The Record of a row: one coding, judged on ``date``, whichever day its system goes by."""
-    days = tuple(Days(basis, date) for basis in BASES) if (date := _day(date)) else ()
+    """The Record of a row: one coding, judged on ``date``, whichever day its system goes by. A time after the day is
+    not looked at, whether a T or a space stands between; a text that is no date is a flaw."""
+    stated = date[:10] if date and date[10:11] in _BEFORE_TIME else date
+    day = _day(stated)
+    days = tuple(Days(basis, day) for basis in BASES) if day else ()
     coding = Coding(system or None, code or None, version or None, display or None)
     codings = (coding,) if coding != Coding() else ()
-    return Record(ROW, (Element(ROW, "procedure", codings, None, days, main=True, single=True),))
+    flaws = (_no_date(stated),) if stated and not day else ()
+    return Record(ROW, (Element(ROW, "procedure", codings, None, days, main=True, single=True),), flaws)
+
+
+def _no_date(stated: str) -> Finding:
+    said = issue("OWN_ROW_NO_DATE", stated[:_SHOWN], at=ROW)
+    return Finding(rule_of(said.message_id, said.severity).name, said)
 
 
 # --- elements --------------------------------------------------------------------------------------------------

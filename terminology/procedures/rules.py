@@ -283,6 +283,8 @@ def _of_role(record: Record, *roles: str) -> Iterator[tuple[Coding, str]]:
 
 def undated(case: Case) -> Iterator[Issue]:
     """No day: nothing is judged by date."""
+    if any(each.reason == "not-a-date" for each in case.record.flaws):
+        return
     if case.on is None and case.record.elements and not any(_dated(each) for each in case.record.elements):
         yield issue("OWN_NO_DAY", case.record.kind, at=case.record.kind)
 
@@ -386,6 +388,7 @@ RULES: tuple[Rule, ...] = (
     Rule("missing-for-profile", "shape", "error", "wrong", said_by=("OWN_PROFILE_NEEDS",)),
     Rule("invalid-shape", "shape", "error", "wrong", said_by=("OWN_SHAPE", "OWN_EMPTY", "OWN_NULL", "OWN_NOT_TYPED")),
     Rule("invalid-value", "shape", "error", "wrong", said_by=("OWN_NOT_BOUND", "OWN_NO_SUCH_DAY")),
+    Rule("not-a-date", "shape", "warning", "right", said_by=("OWN_ROW_NO_DATE",)),
     Rule("reversed-period", "shape", "error", "wrong", said_by=("OWN_REVERSED",)),
     Rule("unreadable", "shape", None, "unjudged", said_by=("OWN_INPUT_*",)),
     Rule("not-checked", "record", "information", "right", said_by=("OWN_NOT_CHECKED", "OWN_PROFILE_CHECKED")),
