@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 READY = "/fhir/r4/metadata"
@@ -83,3 +83,27 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return process.wait()
+
+
+def server_processes(port: int) -> list[int]:
+    """The processes of a server that this process started, its workers before itself. Nobody else's: two runs of the
+    tests on one machine, or a number that was given out again, must not meet a signal that is meant for these."""
+    parents: dict[int, list[int]] = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with suppress(OSError):
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(place.name))
+    found, waiting = list[int](), [os.getpid()]
+    while waiting:
+        started = parents.get(waiting.pop(), [])
+        waiting += started
+        found += [each for each in started if _serves(each, port)]
+    return found[::-1]
+
+
+def _serves(process: int, port: int) -> bool:
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        return b"serve" in words and str(port).encode() in words
+    return False

@@ -14,7 +14,7 @@ from typing import Any
 
 import postgresql
 import pytest
-from servers import clean_environment, free_port, serving
+from servers import clean_environment, free_port, server_processes, serving
 
 CPT = "http://www.ama-assn.org/go/cpt"
 RECORDS = 3000
@@ -102,18 +102,6 @@ def every(count: int = RECORDS) -> list[str]:
     return [f"line-{number}" for number in range(1, count + 1)]
 
 
-def processes(port: int) -> list[int]:
-    """The processes of a server, its workers before itself."""
-    found = []
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            with suppress(OSError):
-                words = (place / "cmdline").read_bytes().split(b"\0")
-                if b"serve" in words and str(port).encode() in words:
-                    found.append(int(place.name))
-    return sorted(found, reverse=True)
-
-
 def kill(processes: list[int]) -> None:
     for each in processes:
         with suppress(ProcessLookupError):
@@ -125,10 +113,10 @@ def test_a_job_survives_its_killed_workers_and_its_killed_server(tmp_path: Path)
     with server(tmp_path, DATA_DIR=str(tmp_path / "data")) as (base, port):
         place = started(base)
         until(place, 1)
-        kill(processes(port)[:-1])  # Granian starts new ones
+        kill(server_processes(port)[:-1])  # Granian starts new ones
         until_answered(place)
         until(place, 500)
-        kill(processes(port))
+        kill(server_processes(port))
     with server(tmp_path, DATA_DIR=str(tmp_path / "data")) as (base, port):
         place = f"{base}/$validate-bulk-status/{place.rpartition('/')[2]}"
         assert results(place) == every()
@@ -160,7 +148,7 @@ def test_two_nodes_over_one_postgresql_share_jobs_and_the_dead_ones_work(tmp_pat
         places = [started(first), started(first, 200), started(first, 200)]
         there = [place.replace(first, second) for place in places]
         until(there[0], 1)
-        kill(processes(port))
+        kill(server_processes(port))
         assert [sorted(results(place)) for place in there] == [sorted(every(n)) for n in (RECORDS, 200, 200)]
         status, _, _ = ask(there[0], "DELETE")
         assert (status, ask(there[0])[0]) == (202, 404)

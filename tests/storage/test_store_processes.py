@@ -17,7 +17,7 @@ from pathlib import Path
 
 import postgresql
 import pytest
-from servers import clean_environment, free_port, serving
+from servers import clean_environment, free_port, server_processes, serving
 
 from terminology.storage.store import Store
 
@@ -157,7 +157,7 @@ def test_what_a_server_answered_before_it_was_killed_is_there(tmp_path: Path) ->
         while not answered and thread.is_alive():
             time.sleep(0.05)
         time.sleep(1.5)
-        for each in workers(port):
+        for each in server_processes(port):
             os.kill(each, signal.SIGKILL)
         thread.join()
     store = Store(f"sqlite:///{tmp_path / 'data' / 'store.sqlite'}")
@@ -165,15 +165,3 @@ def test_what_a_server_answered_before_it_was_killed_is_there(tmp_path: Path) ->
     store.close()
     assert answered
     assert set(answered) <= found
-
-
-def workers(port: int) -> list[int]:
-    """The processes of a server, its workers before itself."""
-    found = []
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            with suppress(OSError):
-                words = (place / "cmdline").read_bytes().split(b"\0")
-                if b"serve" in words and str(port).encode() in words:
-                    found.append(int(place.name))
-    return sorted(found, reverse=True)
