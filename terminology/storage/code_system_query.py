@@ -18,6 +18,7 @@ from terminology.storage.code_system_file import CodeSystemFile, revived
 
 CHUNK = 200
 _COLUMNS = "id, code, display, definition, status, abstract, inactive, valid_from, valid_to, extensions"
+_OWN_COLUMNS = ", ".join(f"concept.{name}" for name in _COLUMNS.split(", "))
 _WORD = re.compile(r"\w+")
 Row = Sequence[Any]
 
@@ -96,8 +97,7 @@ def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Con
         rows = _in_listed_order(file, query, where)
     else:
         end = -1 if query.limit is None else query.limit
-        columns = ", ".join(f"concept.{name.strip()}" for name in _COLUMNS.split(","))
-        sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
+        sql = f"SELECT {_OWN_COLUMNS} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
         rows = iter(file.connection.execute(sql, where.arguments))
     while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
         yield from hydrated(file.connection, chunk, detailed=query.detailed)
