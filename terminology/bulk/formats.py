@@ -19,10 +19,14 @@ from terminology.bulk.page import as_html
 from terminology.bulk.report import PROGRAM, Found, Group, Place, Report
 from terminology.issues import SENTENCES, text
 from terminology.model import Coding, Json
+from terminology.procedures.records import Finding
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"fatal": "error", "error": "error", "warning": "warning", "information": "note"}
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLACED = 3
+"""So many columns are the place: source, unit and number."""
+_MADE = 10_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 COLUMNS = (
@@ -137,9 +141,27 @@ class Csv:
     def __init__(self, out: IO[str]) -> None:
         self._writer = csv.writer(out, lineterminator="\n")
         self._writer.writerow(COLUMNS)
+        self._made: dict[int, tuple[Finding, tuple[Any, ...]]] = {}
+        self._source: tuple[str, Any] = ("", "")
 
     def found(self, found: Found) -> None:
-        self._writer.writerow([_harmless(value) for value in _row(found).values()])
+        place = found.place
+        if place.inside is not None:
+            self._writer.writerow([_harmless(value) for value in _row(found).values()])
+            return
+        if place.source != self._source[0]:
+            self._source = place.source, _harmless(place.source)
+        self._writer.writerow((self._source[1], place.unit, place.number, *self._told(found)))
+
+    def _told(self, found: Found) -> tuple[Any, ...]:
+        """The columns after the place. Rows of a table share their findings, so these are made once."""
+        made = self._made.get(id(found.finding))
+        if made is None:
+            if len(self._made) >= _MADE:
+                self._made.clear()
+            cells = tuple(map(_harmless, _row(found).values()))[_PLACED:]
+            made = self._made[id(found.finding)] = found.finding, cells
+        return made[1]
 
     def end(self, report: Report) -> None:
         if report.partial:

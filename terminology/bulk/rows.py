@@ -182,7 +182,7 @@ class _Run:
 
     def _counted(self, row: Sequence[Any]) -> None:
         id_, *values, count, day, places = row
-        judgement = self.judgement(Coded(id_, self._filled(values), count), _day(day))
+        judgement = self.judgement(Coded(id_, self.filled(values), count), _day(day))
         self._tally.verdicts[judgement.verdict] += count
         self._tally.used |= set(_used(judgement))
         where = [self._place(place) for place in places]
@@ -201,7 +201,7 @@ class _Run:
         told = _Told(self)
         for some in self._duck.rows(query, most=_AT_ONCE):
             for number, id_, on, span, *values in some:
-                for finding in told.findings(Coded(id_, self._filled(values)), _day(on), span):
+                for finding in told.findings(id_, values, on, span):
                     self._tally.hand_on(Found(self._place(number), finding))
             if not self._tally.listing():
                 return
@@ -212,7 +212,7 @@ class _Run:
         cells = ", ".join(self._table.key)
         for some in self._duck.rows(f"SELECT id, {cells}, n, first, last, odd FROM coded{joined}", most=_AT_ONCE):  # noqa: S608
             yield [
-                Coded(id_, self._filled(values), n, _day(first), _day(last), odd)
+                Coded(id_, self.filled(values), n, _day(first), _day(last), odd)
                 for id_, *values, n, first, last, odd in some
             ]
 
@@ -231,7 +231,7 @@ class _Run:
         self._duck.run("UPDATE calendar SET span = -rowid - 1 WHERE span = 0")
         return found
 
-    def _filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
+    def filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
         """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
         held = dict(zip(self._table.key, values, strict=True))
         return tuple(held.get(each, self._how.columns.constant.get(each)) or None for each in KEY)
@@ -264,18 +264,21 @@ class _Told:
         self._run = run
         self._held: dict[tuple[int, int, str | None], tuple[Finding, ...] | None] = {}
 
-    def findings(self, coded: Coded, day: str | None, span: int) -> tuple[Finding, ...]:
+    def findings(self, id_: int, values: Sequence[Any], on: Any, span: int) -> tuple[Finding, ...]:
         if len(self._held) > 2 * _AT_ONCE:
             self._held.clear()
-        whole = coded.id, span, None
+        whole = id_, span, None
         if whole not in self._held:
-            self._held[whole] = self._of_span(coded, span)
+            self._held[whole] = self._of_span(self._coded(id_, values), span)
         if (found := self._held[whole]) is not None:
             return found
-        one = coded.id, span, day
+        one = id_, span, (day := _day(on))
         if (found := self._held.get(one)) is None:
-            found = self._held[one] = self._run.judgement(coded, day).findings
+            found = self._held[one] = self._run.judgement(self._coded(id_, values), day).findings
         return found
+
+    def _coded(self, id_: int, values: Sequence[Any]) -> Coded:
+        return Coded(id_, self._run.filled(values))
 
     def _of_span(self, coded: Coded, span: int) -> tuple[Finding, ...] | None:
         if span <= 0:  # a day that stands for itself

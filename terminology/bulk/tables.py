@@ -48,13 +48,10 @@ class Table:
         self, held: Duck, source: Source, file: Path, fields: Mapping[str, str], types: Mapping[str, str]
     ) -> None:
         self.duck, self.source, self.file, self.fields = held, source, file, fields
+        self.key = tuple(each for each in KEY if each in fields)
+        """The fields of a coding that this table has."""
         self._types = types
         self._gaps = array("q")
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The fields of a coding that this table has."""
-        return tuple(each for each in KEY if each in self.fields)
 
     @property
     def rejected(self) -> int:
