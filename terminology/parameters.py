@@ -1,7 +1,8 @@
 """Turns what a client sent (a query string or a Parameters resource) into typed arguments of one operation.
 
 One marshmallow schema per operation, made once; of it only the fields that came are asked, and all of it says what is
-wrong (loading a whole schema is 20 µs of a request). A value of any ``value[x]`` is taken for a primitive parameter
+wrong (loading a whole schema is 20 µs of a request). Where nothing but known parameters came, each once and of the
+right type, they are taken as they are. A value of any ``value[x]`` is taken for a primitive parameter
 (clients send ``code`` as valueString); a parameter that may not repeat is refused when it does; an unknown one is
 ignored, and refused under ``Prefer: handling=strict`` with the nearest known name.
 """
@@ -34,6 +35,7 @@ LONGEST = {
     "dateTime": 64,
 }
 LONGEST_BY_NAME = {"filter": 256}
+_DATES = ("date", "dateTime")
 
 
 @quickly
@@ -119,6 +121,42 @@ def _entry(entry: Json, index: int) -> Given:
 
 def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) -> Arguments:
     """Arguments of ``operation``; raises Invalid with every reason at once."""
+    ordinary = _ordinary(operation, given)
+    return Arguments(ordinary, given) if ordinary is not None else _read(operation, given, strict)
+
+
+@quickly
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a parameter is taken: text of ``most`` characters as it is, anything else as its field says."""
+
+    name: str
+    most: int
+    repeats: bool
+    field: fields.Field[Any]
+
+
+def _ordinary(operation: Operation, given: Sequence[Given]) -> Mapping[str, Any] | None:
+    """The values of a call as most are: known names, each once, nothing to refuse; None for any other."""
+    ways = _ways(operation)
+    values: dict[str, Any] = {}
+    for entry in given:
+        way = ways.get(entry.name)
+        value = entry.value
+        if way is None or way.name in values or isinstance(value, list):
+            return None
+        if not way.most:
+            try:
+                value = way.field.deserialize(value, way.name)
+            except ValidationError:
+                return None
+        elif value.__class__ is not str or not 0 < len(value) <= way.most:
+            return None
+        values[way.name] = (value,) if way.repeats else value
+    return None if operation.contradictions and _contradictions(operation, values) else values
+
+
+def _read(operation: Operation, given: Sequence[Given], strict: bool) -> Arguments:
     known: dict[str, list[Given]] = {}
     reasons: list[Issue] = []
     named = _named(operation)
@@ -150,6 +188,17 @@ def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) 
 def _named(operation: Operation) -> Mapping[str, Parameter]:
     """The parameters by name and alias."""
     return {name: each for each in reversed(operation.inputs) for name in (*each.aliases, each.name)}
+
+
+@cache
+def _ways(operation: Operation) -> Mapping[str, _Way]:
+    """How each name and alias is taken."""
+    found = {}
+    for name, each in _named(operation).items():
+        field = _field(each)
+        text = isinstance(field, _Text) and each.type not in _DATES
+        found[name] = _Way(each.name, _longest(each) if text else 0, each.repeats, field)
+    return found
 
 
 def _loaded(schema: Schema, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -206,6 +255,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _longest(parameter: Parameter) -> int:
+    return LONGEST_BY_NAME.get(parameter.name, LONGEST.get(parameter.type, 65_536))
+
+
 # --- fields ------------------------------------------------------------------------------------------------
 
 
@@ -220,10 +273,10 @@ class _Text(fields.Field[str]):
         name, kind = self.parameter.name, self.parameter.type
         if not isinstance(value, str) or not value:
             raise ValidationError([issue("OWN_WRONG_TYPE", name, f"a non-empty {kind}", _shown(value), at=name)])
-        limit = LONGEST_BY_NAME.get(name, LONGEST.get(kind, 65_536))
+        limit = _longest(self.parameter)
         if len(value) > limit:
             raise ValidationError([issue("OWN_TOO_LONG", name, limit, at=name)])
-        if kind in ("date", "dateTime") and not dates.known(value):
+        if kind in _DATES and not dates.known(value):
             raise ValidationError([issue("OWN_WRONG_TYPE", name, "a date such as 2012-01-31", _shown(value), at=name)])
         return value
 

@@ -37,11 +37,17 @@ from terminology.storage import Bounds, Storage
 from terminology.storage.records import Job
 from terminology.stored import Stored
 from terminology.validation import Validation
+from terminology.versions import PARAMETERS
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from terminology.jobs.runner import JudgeLine
+
+SCOPING = frozenset(("tx-resource", "cache-id", "displayLanguage", "useSupplement", "date", *PARAMETERS))
+"""What a request may state of its scope."""
+SCOPES = 64
+"""So many scopes are kept, one for each Accept-Language."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +82,7 @@ class State:
         self._default_supplements = tuple(settings.default_supplements)
         self._date_basis = tuple(settings.date_basis)
         self._limits = self._limited(settings.expansion_limit)
+        self._scopes: dict[tuple[FhirVersion, str | None], Scope] = {}
 
     def close(self) -> None:
         """Ends what this service runs and holds open; it may be used again."""
@@ -120,8 +127,11 @@ class State:
         return Request(arguments, scope, operation, exchange.level, target, who, cache, self.storage)
 
     def scope(self, operation: Operation, arguments: Arguments, exchange: Exchange) -> Scope:
-        """The Scope of one request: the catalog with the resources that it brings over it, and its rules."""
+        """The Scope of one request: the catalog with the resources that it brings over it, and its rules. Those that
+        state nothing of it share one."""
         catalog = self.catalog(exchange.fhir)
+        if exchange.threshold is None and exchange.cache_id is None and SCOPING.isdisjoint(arguments):
+            return self._shared_scope(catalog, exchange.fhir, exchange.accept_language)
         guests = self._guests.layers(operation, arguments, exchange)
         for layer in reversed(guests):
             catalog = layer.over(catalog)
@@ -137,6 +147,15 @@ class State:
             **stated_in(arguments),
         )
         return ruled(scope, arguments)
+
+    def _shared_scope(self, catalog: Catalog, fhir: FhirVersion, accept_language: str | None) -> Scope:
+        known = self._scopes.get((fhir, accept_language))
+        if known is None or known.catalog is not catalog:
+            if known is not None or len(self._scopes) >= SCOPES:  # let go of catalogs of before
+                self._scopes.clear()
+            known = self.open_scope(fhir).but(catalog=catalog, reader=_lenient(accept_language))
+            self._scopes[fhir, accept_language] = known
+        return known
 
     def open_scope(self, fhir: FhirVersion = "R5") -> Scope:
         """The scope of a request that states nothing: what a judge of records works in."""
