@@ -24,7 +24,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _LINES = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
 _BODILESS = (204, 304)
-_SIGNALS = (signals.request_started, signals.request_finished, signals.request_tearing_down)
+_STARTED, _FINISHED, _TORN_DOWN = signals.request_started, signals.request_finished, signals.request_tearing_down
 
 
 class Dispatch:
@@ -59,12 +59,14 @@ class Dispatch:
             or app.url_value_preprocessors
             or app.error_handler_spec
         )
-        listened = any(signal.receivers for signal in _SIGNALS)
+        listened = _STARTED.receivers or _FINISHED.receivers or _TORN_DOWN.receivers
         return not (hooked or listened or app.config["TRUSTED_HOSTS"] or len(app.view_functions) != self._views)
 
 
 class _WsgiBody:
     """The body as Werkzeug reads it for Flask: no further than its length and the limit."""
+
+    __slots__ = ("_config", "_environ")
 
     def __init__(self, environ: dict[str, Any], config: Mapping[str, Any]) -> None:
         self._environ = environ

@@ -11,9 +11,8 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
 from typing import IO, Any, Protocol
@@ -97,7 +96,7 @@ class Reply:
     """What goes back over HTTP; the length of the body is for the adapter to tell."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes = b""
 
 
@@ -152,7 +151,7 @@ class Door:
                 patch=incoming.patch,
                 pieces=incoming.pieces,
                 request_id=incoming.identity,
-                local=is_local(environ),
+                local=incoming.local,
             )
         )
 
@@ -236,6 +235,9 @@ class _Incoming:
             raise UnsupportedMedia(issue("OWN_UNSUPPORTED_MEDIA_TYPE", coding[:40], "it uncompressed"))
         form = body_form(self.environ.get("CONTENT_TYPE"), self.fhir)
         return read(self._data(self.service.settings.body_limit, "body_limit"), form, self.fhir)
+
+    def local(self) -> bool:
+        return is_local(self.environ)
 
     def patch(self) -> Json:
         """A JSON Patch under the name ``patch``: a list, which is read as strictly as an object."""
@@ -353,18 +355,21 @@ def _validated(made: Reply, answer: Answer, environ: Environ) -> Reply:
 
     ``no-cache`` lets it be kept by who asks again before giving it (RFC 9111 section 5.2.2.4): content may change.
     """
-    if "Cache-Control" in made.headers:
+    headers = made.headers
+    if "Cache-Control" in headers:
         return made  # what may speak of patients says no-store itself
     known = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
-    headers = {**made.headers, "Cache-Control": "private, no-cache" if known else "no-cache"}
-    if made.status != HTTPStatus.OK:
-        return replace(made, headers=headers)
+    headers["Cache-Control"] = "private, no-cache" if known else "no-cache"
+    if made.status != 200:
+        return made
     if answer.pure:
         environ[PURE] = True
-    etag = headers.get("ETag") or headers.setdefault("ETag", _etag(made.body, answer.resource))
+    etag = headers.get("ETag")
+    if etag is None:
+        etag = headers["ETag"] = _etag(made.body, answer.resource)
     asked = environ.get("HTTP_IF_NONE_MATCH")
     if asked is None or not matches(asked, etag):
-        return replace(made, headers=headers)
+        return made
     del headers["Content-Type"]
     return Reply(304, headers)
 

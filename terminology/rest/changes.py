@@ -69,7 +69,7 @@ class Changes:
 
     def understood(self, asked: Asked, kind: str, identity: str | None) -> Change:
         """The change that a request asks for; raises Refusal with every reason."""
-        if not asked.local:
+        if not asked.local():
             raise NotAllowed(issue("OWN_WRITES_ON_LOOPBACK", asked.method))
         header = asked.header
         change = Change(

@@ -12,7 +12,6 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
@@ -148,7 +147,7 @@ class Endpoint:
             found = self.failed(asked.request_id)
         headers = {**(found.headers or {}), **jobs.NO_STORE} if asked.path.startswith(jobs.START) else found.headers
         pretty = "_pretty=true" in asked.query_string
-        return replace(found, headers=headers, medium=medium, pretty=pretty)
+        return Answer(found.status, found.resource, headers, medium, pretty, found.bare, found.modified, found.pure)
 
     def _medium(self, asked: Asked) -> tuple[Medium, Refusal | None]:
         """How to answer; where nothing fits, JSON and the refusal that says so."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from random import getrandbits
 from typing import Protocol
 from urllib.parse import unquote_plus
@@ -30,10 +30,13 @@ Pairs = tuple[tuple[str, str], ...]
 
 URL_LIMIT = 8192
 HEADER_LIMIT = 8192
+SHORT = 4096
+"""Two of these together are within all limits."""
 TOKEN_LIMIT = 16_384
 HEADERS_LIMIT = 100
 FORM_LIMIT = 65_536
 QUERY_LIMIT = 1000
+REMEMBERED = 256
 
 PURE = "terminology.pure"
 """The key of the WSGI environ under which the door says that an answer is ``pure``."""
@@ -93,14 +96,15 @@ class WrongMethod(NotAllowed):
         self.allowed = allowed
 
 
-@dataclass(frozen=True)
+@quickly
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A request: ``path`` is relative to the endpoint, ``base`` the endpoint's address as its client sees it.
 
     ``header(name)`` takes a lower-case name. ``body()`` is the resource that was sent, in the form of the endpoint's
     FHIR version, or None where nothing was sent; ``form()`` the fields of a search that was posted, ``patch()`` a JSON
     Patch under the name ``patch``, ``pieces(limit, setting)`` the bytes of a body that is not read at once. All raise
-    Refusal.
+    Refusal. ``local()`` is true for a request that a program on this machine sent to a loopback address.
     """
 
     method: str
@@ -114,12 +118,11 @@ class Asked:
     pieces: Callable[[int, str], Iterator[bytes]] = lambda _limit, _setting: iter(())
     request_id: str = ""
     nested: bool = False
-    local: bool = False
-    """True for a request that a program on this machine sent to a loopback address."""
+    local: Callable[[], bool] = bool
 
-    @cached_property
+    @property
     def query(self) -> Pairs:
-        """The query string as names and values; raises Invalid."""
+        """The query string as names and values, which are remembered; raises Invalid."""
         return pairs(self.query_string)
 
     def last(self, name: str) -> str | None:
@@ -181,11 +184,22 @@ def _pair(field: str) -> tuple[str, str]:
 
 def _decoded(text: str) -> str:
     """One side of a pair, as forms encode it (https://url.spec.whatwg.org/#application/x-www-form-urlencoded)."""
-    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+    if "%" not in text and "+" not in text:
+        return text
+    return _remembered(text) if len(text) <= REMEMBERED else unquote_plus(text, errors="strict")
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> str:
+    """Most are urls, which come again."""
+    return unquote_plus(text, errors="strict")
 
 
 def check_head(environ: Mapping[str, object]) -> None:
     """Refuses a request target or headers over the limits (a WSGI server may let 64 KiB through)."""
+    long = [each for each in environ.values() if each.__class__ is str and len(each) > SHORT]
+    if not long and len(environ) <= HEADERS_LIMIT:
+        return
     query, path = str(environ.get("QUERY_STRING", "")), str(environ.get("PATH_INFO", ""))
     if len(query) + len(path) > URL_LIMIT:
         raise UrlTooLong(issue("OWN_URL_TOO_LONG", URL_LIMIT))

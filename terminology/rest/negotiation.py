@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from terminology.issues import NotAcceptable, UnsupportedMedia, issue
 from terminology.model import FHIR_VERSIONS, FhirVersion, Issue, Json
+from terminology.wire import json_text
 
 Form = Literal["json", "xml"]
 
@@ -51,8 +52,6 @@ class Medium:
             from terminology.wire.xml import to_xml  # noqa: PLC0415  lxml is loaded when XML is wanted
 
             return to_xml(resource, fhir)
-        from terminology.wire import json_text  # noqa: PLC0415
-
         return json_text.write(resource, pretty=pretty)
 
 

@@ -35,6 +35,11 @@ def answer_to_r4(answer: Node) -> Node:
     resources in them are converted: a tenth of the cost of ``to_r4``."""
     if answer.get("resourceType") != "Parameters" or "parameter" not in answer:
         return to_r4(answer)
+    for entry in answer["parameter"]:
+        if "resource" in entry:
+            break
+    else:
+        return answer
     return answer | {
         "parameter": [
             entry | {"resource": answer_to_r4(entry["resource"])} if "resource" in entry else entry
