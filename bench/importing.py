@@ -1,8 +1,8 @@
 """Part import: seconds and peak memory of loading concepts, ten levels deep, with their text index, as a user does it.
 
 Beside it, in the same round: the rows of the same concepts through a bare ``executemany`` into an SQLite file without
-an index or a check, by a process of its own, which makes these rows, the pairs of the closure and a text index in Python
-and SQLite too. That is what no importer in Python can be faster than by much.
+an index or a check, by a process of its own, which makes these rows, the pairs of the closure and a text index in
+Python and SQLite too. That is what no importer in Python can be faster than by much.
 """
 
 from __future__ import annotations
