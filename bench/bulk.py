@@ -7,6 +7,7 @@ and a day out of six years. ``uniform``: every code as often; ``skewed``: half o
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,10 +17,12 @@ from bench.report import CannotMeasureError, Goal, Report
 
 URL = "http://example.org/bench/codes"
 CODES, WRONG, DAYS = 8_000, 80, 2_190
-SIZES = (("uniform", 10_000_000), ("skewed", 10_000_000), ("skewed", 100_000_000))
+SIZES = (("uniform", 10_000_000), ("skewed", 10_000_000))
+LARGE = (("skewed", 100_000_000),)
+"""Measured too where ``BENCH_LARGE`` is set in the environment: some minutes more."""
 QUICK = (("uniform", 200_000),)
-ONCE = 50_000_000
-"""From this size on a way is taken twice, not once a round."""
+TURNS = {10_000_000: 3, 100_000_000: 2}
+"""So many turns at most are taken of a table of that size."""
 
 _MAKE = f"""
 import duckdb, sys
@@ -58,7 +61,8 @@ def run(report: Report) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-bulk-") as held:
         folder = Path(held)
         _content(folder)
-        for kind, size in QUICK if report.quick else SIZES:
+        sizes = (*SIZES, *(LARGE if os.environ.get("BENCH_LARGE") else ()))
+        for kind, size in QUICK if report.quick else sizes:
             _measure(report, folder, kind, size)
 
 
@@ -95,7 +99,7 @@ def _measure(report: Report, folder: Path, kind: str, size: int) -> None:
         "bare DuckDB join": [sys.executable, "-c", _JOIN, str(rows), str(folder / "known.parquet")],
     }
     taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
-    for _ in range(2 if size >= ONCE else report.rounds):
+    for _ in range(min(report.rounds, TURNS.get(size, report.rounds))):
         for name, command in ways.items():
             taken[name].append(child(command))
     what = f"{size:,} rows, {kind}, {rows.stat().st_size / 1e6:,.0f} MB Parquet"

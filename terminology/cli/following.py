@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from terminology.bulk.run import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 LINE_EVERY = 10.0
 _DRAWN_EVERY = 0.1
@@ -21,14 +23,7 @@ class Following:
 
     def __init__(self, *, quiet: bool, colour: bool) -> None:
         self._quiet, self._begun, self._shown = quiet, time.monotonic(), time.monotonic()
-        console = Console(stderr=True, no_color=not colour, highlight=False)
-        columns = (
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[said]}", markup=False),
-            TimeRemainingColumn(),
-        )
-        self._bar = Bar(*columns, console=console, transient=True) if console.is_terminal and not quiet else None
+        self._bar = None if quiet or not sys.stderr.isatty() else _bar(colour)
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
@@ -59,3 +54,12 @@ class Following:
             return ""
         left = (now - self._begun) * (at.total - at.done) / at.done
         return f", {100 * at.done / at.total:.0f} %, {left:,.0f} s left"
+
+
+def _bar(colour: bool) -> Bar:
+    from rich.console import Console  # noqa: PLC0415  a fifth of the start of the command, which most runs do without
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}", markup=False))
+    console = Console(stderr=True, no_color=not colour, highlight=False)
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
