@@ -170,8 +170,11 @@ def test_an_id_of_several_is_asked_back(run):
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("fhir", ["r4", "r5"])
-def test_an_exported_package_imports_as_the_same(run, printed, tmp_path, fhir):
+@pytest.mark.parametrize(
+    ("fhir", "becomes"),
+    [pytest.param("r4", "unchanged", id="of its own FHIR version"), pytest.param("r5", "replaced", id="of another one")],
+)
+def test_an_exported_package_imports_as_the_same_but_for_its_fhir_version(run, printed, tmp_path, fhir, becomes):
     path = tmp_path / "out.tgz"
     wanted = ["http://www.cms.gov/Medicare/Coding/ICD10", SIZES, "http://example.org/sizes-to-sizes"]
     assert run("export", *wanted, "--as", "package", "-o", path, "--fhir", fhir).exit_code == 0
@@ -181,7 +184,7 @@ def test_an_exported_package_imports_as_the_same(run, printed, tmp_path, fhir):
     assert before == 2
     told = printed("import", "fhir-package", path)
     assert told["refused"] == 0
-    assert {each["result"] for each in told["loaded"] if each["url"] == SIZES} == {"unchanged"}
+    assert {each["result"] for each in told["loaded"] if each["url"] == SIZES} == {becomes}
     answer = printed("lookup", "http://www.cms.gov/Medicare/Coding/ICD10|2026", "07DR3ZZ")
     parts = [{p["name"]: p for p in each["part"]} for each in answer["parameter"] if each["name"] == "property"]
     assert {"parent", "billable", "table"} <= {part["code"]["valueCode"] for part in parts}
