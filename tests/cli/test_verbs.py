@@ -219,6 +219,14 @@ def test_every_parameter_of_an_operation_has_its_place_on_the_command_line(opera
     assert not missing
 
 
+def test_what_validate_takes_has_its_place_on_the_command_line_but_for_profiles(terminology):
+    """A file holds resources of many types, a profile is about one."""
+    shown = terminology("validate", "--help").stdout
+    assert {"--value-set", "--date", "--date-basis"} <= set(shown.split())
+    stated = {each.name for each in BY_NAME["Procedure", "validate"].inputs if each.ignored is None}
+    assert stated == {"resource", "mode", "profile", "valueSet", "date", "dateBasis"}
+
+
 def test_no_two_options_of_a_verb_share_a_flag():
     for verb in verbs.verbs().values():
         flags = [flag for param in verbs.command(verb).params for flag in (*param.opts, *param.secondary_opts)]

@@ -172,7 +172,10 @@ def test_an_id_of_several_is_asked_back(run):
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("fhir", "becomes"),
-    [pytest.param("r4", "unchanged", id="of its own FHIR version"), pytest.param("r5", "replaced", id="of another one")],
+    [
+        pytest.param("r4", "unchanged", id="of its own FHIR version"),
+        pytest.param("r5", "replaced", id="of another one"),
+    ],
 )
 def test_an_exported_package_imports_as_the_same_but_for_its_fhir_version(run, printed, tmp_path, fhir, becomes):
     path = tmp_path / "out.tgz"
