@@ -7,40 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coded_records import CPT, OPS, PCS, Row, judge, procedure
+from coded_records import ROWS as SHARED
 
 from terminology import Terminology
 from terminology.procedures.judging import Judge
 
 pytestmark = pytest.mark.system
 
-CPT = "http://www.ama-assn.org/go/cpt"
-PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
-OPS = "http://fhir.de/CodeSystem/bfarm/ops"
 OWN = "https://flask-fhir-terminology.org/fhir"
 OWN_USE = f"{OWN}/ValueSet/bone-marrow-harvest-own-use"
-
-Row = tuple[str | None, str | None, str | None, str | None, str | None]
 ROWS: tuple[Row, ...] = (
-    (CPT, "38230", None, None, "2024-05-01"),
-    (CPT, "38232", None, None, "2024-05-01"),
+    *SHARED,
     (CPT, "38232", None, None, "2011-06-01"),
     (CPT, "38232", None, None, "2011-06-02"),
-    (CPT, "38232", None, None, "2011-12-31"),
-    (CPT, "38232", None, None, "2012-01-01"),
-    (CPT, "38232", None, None, "2011"),
     (CPT, "38232", None, None, "2011-12"),
-    (CPT, "38232", "2011", None, "2011-06-01"),
-    (CPT, "38232", None, None, None),
-    (CPT, "38232", None, "another name", "2024-05-01"),
-    (CPT, "99999", None, None, "2024-05-01"),
-    (CPT, " 38232", None, None, "2024-05-01"),
     (PCS, "38232", None, None, "2024-05-01"),
-    (PCS, "07DR3ZZ", None, None, "2024-05-01"),
-    (OPS, "5-410.00", None, None, "2024-05-01"),
-    ("urn:oid:2.16.840.1.113883.6.12", "38232", None, None, "2024-05-01"),
-    ("http://example.org/unknown", "1", None, None, "2024-05-01"),
-    (None, "38232", None, None, "2024-05-01"),
-    (CPT, None, None, None, "2024-05-01"),
     (None, None, None, None, None),
     (CPT, "38230", None, "<b>\u00e9\u4e2d", "no date"),
 )
@@ -99,13 +81,12 @@ def test_every_row_has_the_findings_of_the_function(spark: Any, content: Any, ba
     from terminology.bulk import spark as tx
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", batch)
-    judge = Judge.of(Terminology().state)
     many = [row for row in ROWS for _ in range(3)]
     df = spark.createDataFrame(many, TABLE)
     named = {each: each for each in ("system", "code", "version", "display", "date")}
     answers = tx.validate(df, content, **named).collect()
     assert [tuple(row)[:5] for row in answers] == many
-    wanted = [said(judge.judge(judge.row(*row))) for row in many]
+    wanted = [said(judge().judge(judge().row(*row))) for row in many]
     assert [found(row.judgement) for row in answers] == wanted
     assert {row.judgement.verdict for row in answers} == {"right", "wrong", "unjudged"}
 
@@ -113,26 +94,24 @@ def test_every_row_has_the_findings_of_the_function(spark: Any, content: Any, ba
 def test_a_value_set_is_asked_of_every_row(spark: Any, content: Any) -> None:
     from terminology.bulk import spark as tx
 
-    judge = Judge.of(Terminology().state, value_set=OWN_USE)
+    asking = Judge.of(Terminology().state, value_set=OWN_USE)
     df = spark.createDataFrame(list(ROWS), TABLE)
     named = {each: each for each in ("system", "code", "version", "display", "date")}
     answers = tx.validate(df, content, value_set=OWN_USE, into="own", **named).collect()
-    assert [found(row.own) for row in answers] == [said(judge.judge(judge.row(*row))) for row in ROWS]
+    assert [found(row.own) for row in answers] == [said(asking.judge(asking.row(*row))) for row in ROWS]
 
 
 def test_resources_are_judged_and_what_is_none_is_a_finding(spark: Any, content: Any) -> None:
     from terminology.bulk import spark as tx
 
-    concept = {"coding": [{"system": CPT, "code": "38232"}]}
-    procedure = {"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/1"}}
-    procedure |= {"code": concept, "performedDateTime": "2011-03-02"}
-    lines = [json.dumps(procedure), "{", json.dumps({"resourceType": "Patient"}), None]
+    resources = [procedure(row) for row in SHARED]
+    lines = [*map(json.dumps, resources), "{", json.dumps({"resourceType": "Patient"}), None]
     df = spark.createDataFrame([(line,) for line in lines], "line string")
     answers = [row.judgement for row in tx.validate(df, content, resource="line").collect()]
-    judge = Judge.of(Terminology().state)
-    assert found(answers[0]) == said(judge.judge(judge.read(procedure, "R4")))
-    assert [[each.reason for each in row.findings] for row in answers[1:3]] == [["unreadable"], ["unreadable"]]
-    assert answers[3] is None
+    wanted = [said(judge().judge(judge().read(resource, "R4"))) for resource in resources]
+    assert list(map(found, answers[:-3])) == wanted
+    assert [[each.reason for each in row.findings] for row in answers[-3:-1]] == [["unreadable"], ["unreadable"]]
+    assert answers[-1] is None
 
 
 def test_questions_are_columns(spark: Any, content: Any) -> None:
