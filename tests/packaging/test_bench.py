@@ -4,6 +4,7 @@ import argparse
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -13,15 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def root(monkeypatch):
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-def stated(**options):
+def stated(**options: object) -> argparse.Namespace:
     return argparse.Namespace(**{"quick": False, "rounds": 3, "seconds": 1.0, "workers": 2, **options})
 
 
-def test_each_part_is_documented_and_can_run():
+def test_each_part_is_documented_and_can_run() -> None:
     parts = import_module("bench.parts").PARTS
     told = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "bench/README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(told) == set(parts)
@@ -29,7 +30,9 @@ def test_each_part_is_documented_and_can_run():
     assert {path.stem for path in (ROOT / "bench").glob("*.py")} >= {part.module for part in parts.values()}
 
 
-def test_ratios_are_taken_round_by_round_and_goals_are_held_against_them(capsys):
+def test_ratios_are_taken_round_by_round_and_goals_are_held_against_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = import_module("bench.report")
     found = report.Report(stated())
     series = {"bare": [100.0, 200.0, 50.0], "ours": [300.0, 500.0, 200.0], "slow": [50.0, 100.0, 10.0]}
@@ -48,14 +51,19 @@ def test_ratios_are_taken_round_by_round_and_goals_are_held_against_them(capsys)
     assert "goal ≥ 0.6: NO" in printed
 
 
-def test_the_ways_take_turns():
-    order = []
-    ways = {name: lambda name=name: order.append(name) or 1.0 for name in ("a", "b")}
+def test_the_ways_take_turns() -> None:
+    order: list[str] = []
+
+    def way(name: str) -> float:
+        order.append(name)
+        return 1.0
+
+    ways = {name: partial(way, name) for name in ("a", "b")}
     assert import_module("bench.report").turns(ways, 2) == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
     assert order == ["a", "b", "a", "b"]
 
 
-def test_the_command_names_its_parts_and_refuses_others():
+def test_the_command_names_its_parts_and_refuses_others() -> None:
     command = [sys.executable, "-m", "bench"]
     done = subprocess.run([*command, "nothing"], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, "there is no part nothing" in done.stderr) == (2, True)
@@ -63,7 +71,7 @@ def test_the_command_names_its_parts_and_refuses_others():
     assert (done.returncode, "--peer URL says which server to ask" in done.stderr) == (1, True)
 
 
-def test_cold_requests_never_repeat_and_the_bare_app_gives_600_bytes():
+def test_cold_requests_never_repeat_and_the_bare_app_gives_600_bytes() -> None:
     content, bare = import_module("bench.content"), import_module("bench.bare")
     system = content.system(3000)
     assert len(set(system.codes)) == len(set(system.coded)) == 3000
