@@ -79,11 +79,12 @@ def system(size: int) -> System:
     return System(url(size), [row[0] for row in written], [row[1] for row in written], list(filters))
 
 
-def loaded(size: int, folder: Path) -> System:
-    """Imports the system into ``folder``/data; value sets over it go to ``folder``/content."""
+def loaded(size: int, folder: Path, *period: str) -> System:
+    """Imports the system into ``folder``/data; value sets over it go to ``folder``/content. ``period``: flags of the
+    import that say when the release is in force."""
     path = folder / f"{size}.csv"
     write(path, size)
-    imported(path, size, folder / "data")
+    imported(path, size, folder / "data", *period)
     (folder / "content").mkdir(exist_ok=True)
     for kept in value_sets(size):
         (folder / "content" / f"{kept['id']}.json").write_text(json.dumps(kept), encoding="utf-8")
@@ -108,11 +109,11 @@ def value_set(size: int, name: str, stated: list[dict[str, str]]) -> dict[str, A
     return {**held, "status": "active", "compose": {"include": [include]}}
 
 
-def imported(path: Path, size: int, folder: Path) -> tuple[float, float, float]:
+def imported(path: Path, size: int, folder: Path, *period: str) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak megabytes of the import, as a process of its own."""
     arguments = [sys.executable, "-m", "terminology", "import", "csv", str(path), "--url", url(size), "--version", "1"]
     arguments += ["--display", "display", "--parent", "parent", "--property", "kind=kind:code"]
-    return child([*arguments, "--designation", "de=german", "--data-dir", str(folder), "--quiet"])
+    return child([*arguments, "--designation", "de=german", "--data-dir", str(folder), "--quiet", *period])
 
 
 def child(arguments: Sequence[str]) -> tuple[float, float, float]:

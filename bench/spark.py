@@ -12,7 +12,7 @@ from typing import Any
 from bench import content
 from bench.report import CannotMeasureError, Goal, Report, turns
 
-MANY = 10_000_000
+MANY = 5_000_000
 DAYS = 2500
 CPT = "http://www.ama-assn.org/go/cpt"
 
@@ -28,7 +28,7 @@ def run(report: Report) -> None:
     size, many = (2000, 200_000) if report.quick else (content.LARGE, MANY)
     with tempfile.TemporaryDirectory(prefix="bench-spark-") as name:
         folder = Path(name)
-        content.loaded(size, folder)
+        content.loaded(size, folder, "--effective-from", "2000-01-01")
         built = SparkSession.builder.master("local[2]").appName("bench").config("spark.ui.enabled", "false")
         built = built.config("spark.ui.showConsoleProgress", "false").config("spark.driver.memory", "4g")
         built = built.config("spark.sql.execution.arrow.maxRecordsPerBatch", "100000")
