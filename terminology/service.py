@@ -218,7 +218,7 @@ class Terminology:
     def init_app(self, app: Flask, url_prefix: str | None = None) -> None:
         """Registers the FHIR endpoint under ``url_prefix``, by default that of the settings (``/fhir``). Settings are
         read from ``app.config["TERMINOLOGY_*"]``."""
-        from terminology.server import put_front, register
+        from terminology.http.server import put_front, register
 
         settings = Settings.load(stated=self._stated, config=app.config)
         prefix = settings.url_prefix if url_prefix is None else url_prefix
@@ -327,6 +327,6 @@ def _parameter_name(operation: Operation, key: str) -> str:
 
 def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     """A Flask app that serves the installed content under ``/fhir``, for WSGI servers."""
-    from terminology.server import make_app
+    from terminology.http.server import make_app
 
     return make_app(Terminology(**dict(settings or {})))

@@ -21,8 +21,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from terminology import metrics
 from terminology.discovery import published
+from terminology.http import metrics
 from terminology.model import FHIR_VERSIONS, FhirVersion
 from terminology.service import State, create_app
 from terminology.settings import BY_NAME, Settings, Stated, hand_down
@@ -74,7 +74,7 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
 
 def prepare(settings: Settings) -> None:
     """Reads code and published content once for all workers: they are forked, and share the memory that it takes."""
-    import_module("terminology.server")
+    import_module("terminology.http.server")
     versions: tuple[FhirVersion, ...] = ("R4", "R5")
     for fhir in versions:
         published(settings, fhir).editions("")  # its index too

@@ -58,7 +58,7 @@ def terminology_server(terminology: Terminology) -> Iterator[str]:
     """The address of a live server with the same content, such as http://127.0.0.1:40123/fhir; below it r4 and r5."""
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415
 
-    from terminology.server import make_app  # noqa: PLC0415
+    from terminology.http.server import make_app  # noqa: PLC0415
 
     class Quiet(WSGIRequestHandler):
         """Writes no line for each request."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from servers import clean_environment, free_port, serving
 
-from terminology.metrics import COUNTED, Board, Counters
+from terminology.http.metrics import COUNTED, Board, Counters
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "terminology")
 LOOKUP = "/fhir/r4/CodeSystem/$lookup?system=http://www.ama-assn.org/go/cpt&code=38232"

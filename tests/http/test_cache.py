@@ -16,11 +16,12 @@ from http_client import CPT, HARVEST, Client, Reply, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terminology import Terminology, compression, create_app, discovery, response_cache
+from terminology import Terminology, create_app, discovery
 from terminology.cli import group
-from terminology.front import Front
-from terminology.metrics import Board, Counters
-from terminology.response_cache import Doorkeeper, Kept, Shelf
+from terminology.http import compression
+from terminology.http.front import Front
+from terminology.http.kept import SEATS, Doorkeeper, Kept, Shelf
+from terminology.http.metrics import Board, Counters
 from terminology.rest.exchange import PURE
 
 LOOKUP = f"CodeSystem/$lookup?system={CPT}&code=38232"
@@ -177,10 +178,10 @@ def test_the_doorkeeper_knows_who_came_and_takes_no_more_memory_for_many() -> No
     doorkeeper = Doorkeeper()
     assert not doorkeeper.knows(("a", None))
     assert doorkeeper.knows(("a", None))
-    for number in range(3 * response_cache.SEATS):
+    for number in range(3 * SEATS):
         doorkeeper.knows((number,))
     assert not doorkeeper.knows(("b", None))
-    assert sum(doorkeeper.knows((number,)) for number in range(3 * response_cache.SEATS)) < response_cache.SEATS
+    assert sum(doorkeeper.knows((number,)) for number in range(3 * SEATS)) < SEATS
 
 
 def test_who_sends_a_cookie_meets_nothing_kept_and_is_told_that_it_is_private(kept: Flask, board: Board) -> None:
@@ -424,7 +425,7 @@ def test_one_that_raises_lets_the_others_go_on(kept: Flask) -> None:
 
 
 def test_nobody_waits_longer_than_the_patience(kept: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response_cache, "PATIENCE", 0.05)
+    monkeypatch.setattr("terminology.http.kept.PATIENCE", 0.05)
     first = threading.Event()
     seen = counted(kept, lambda number: bool(number > 1 or first.wait(5)))
     with ThreadPoolExecutor(2) as pool:

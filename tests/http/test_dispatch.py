@@ -7,8 +7,8 @@ from flask import Flask, request, request_finished
 from http_client import CPT, Client, parameters
 
 from terminology import Terminology, create_app
-from terminology.dispatch import Dispatch
-from terminology.front import Front
+from terminology.http.dispatch import Dispatch
+from terminology.http.front import Front
 
 LOOKUP = f"/fhir/r4/CodeSystem/$lookup?system={CPT}&code=38232"
 CODED = parameters(codeableConcept={"coding": [{"system": CPT, "code": "38230"}]}, url=CPT)

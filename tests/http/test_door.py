@@ -11,12 +11,12 @@ from flask import Flask
 from http_client import CPT, Client, parameters
 
 from terminology.catalog import Catalog
+from terminology.http.server import register
 from terminology.issues import NotAllowed, NotSupported, Refusal, TooCostly, Unavailable, issue
 from terminology.model import FhirVersion, Json
 from terminology.operation import BOTH, Operation, Parameter
 from terminology.parameters import Given
 from terminology.request import Exchange
-from terminology.server import register
 from terminology.settings import Settings
 from terminology.stored import Stored
 

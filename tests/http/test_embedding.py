@@ -5,7 +5,7 @@ from flask import Flask
 from http_client import CPT, Client
 
 from terminology import Terminology, create_app
-from terminology.server import register
+from terminology.http.server import register
 from terminology.service import State
 from terminology.settings import Settings
 

@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, Protocol
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter, Rule
 
-from terminology.dispatch import Dispatch
-from terminology.door import Body, Door, Elsewhere, Environ, Reply
-from terminology.front import Front
+from terminology.http.dispatch import Dispatch
+from terminology.http.door import Body, Door, Elsewhere, Environ, Reply
+from terminology.http.front import Front
 from terminology.operation import Operation
 from terminology.operations import OPERATIONS
 from terminology.rest.exchange import Service

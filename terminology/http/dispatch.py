@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.urls import iri_to_uri
 from werkzeug.wsgi import get_content_length, get_input_stream
 
-from terminology.door import Door, Reply
+from terminology.http.door import Door, Reply
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from terminology import compression
+from terminology.http import compression
 
 Header = tuple[str, str]
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
-from terminology import compression
-from terminology.door import Door, Environ, matches, told
+from terminology.http import compression
+from terminology.http.door import Door, Environ, matches, told
+from terminology.http.kept import Doorkeeper, Kept, Shelf
+from terminology.http.metrics import Counters
 from terminology.issues import Refusal
 from terminology.languages import Languages
-from terminology.metrics import Counters
-from terminology.response_cache import Doorkeeper, Kept, Shelf
 from terminology.rest.exchange import HEADER_LIMIT, HEADERS_LIMIT, PURE, is_strict, pairs, request_id, threshold
 from terminology.rest.negotiation import accepted
 

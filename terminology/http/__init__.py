@@ -1,0 +1,1 @@
+"""FHIR over HTTP: what stands between a WSGI server and the operations."""
