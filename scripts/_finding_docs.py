@@ -11,7 +11,7 @@ from _operation_docs import table
 from terminology.procedures.coherence import Pair, knowledge
 from terminology.procedures.elements import ELEMENTS, Coded
 from terminology.procedures.judging import BASES
-from terminology.procedures.profiles import known
+from terminology.procedures.profiles import Binding, known
 from terminology.procedures.rules import RULES, Rule, forms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,13 @@ A new rule is one entry in `terminology/procedures/rules.py`, its reason in `cod
 cases in `tests/procedures`.
 
 ## Reasons
+
+"""
+PROFILES_HEAD = """
+## Profiles
+
+A required binding is FHIR's own, which every resource is held to. Of the others the code system alone is looked at.
+*current* is a purpose of FHIR R5's additional bindings: new records are to use the value set.
 
 """
 ELEMENTS_HEAD = """
@@ -56,7 +63,7 @@ def page() -> Iterator[str]:
     yield from table(("code system", "its codes look like"), ((system, row.example) for system, row in forms().items()))
     yield "\n## Which day decides\n\nBy default; all other code systems go by the day of service.\n\n"
     yield from table(("code system", "day"), BASES.items())
-    yield "\n## Profiles\n\n"
+    yield PROFILES_HEAD
     rows = (
         (
             str(each),
@@ -64,11 +71,12 @@ def page() -> Iterator[str]:
                 need.path + (f" ({', '.join(sorted(need.where_status))})" if need.where_status else "")
                 for need in each.needs
             ),
-            "; ".join(f"{bound.path}: {bound.value_set}" for bound in each.bindings),
+            "; ".join(f"{bound.path}: {_strength(bound)} {bound.value_set}" for bound in each.bindings),
+            ", ".join(f"[{place}]({address})" for place, address in enumerate(each.read, 1)),
         )
         for each in known()
     )
-    yield from table(("profile", "needs", "binds (extensible)"), rows)
+    yield from table(("profile", "needs", "binds", "read in"), rows)
     yield ELEMENTS_HEAD
     yield from table(("type", "elements"), ((kind, ", ".join(map(_element, rows))) for kind, rows in ELEMENTS.items()))
 
@@ -96,6 +104,10 @@ def _pairs(pairs: tuple[Pair, ...], first: str, second: str) -> Iterator[str]:
         for each in pairs
     )
     yield from table((first, second, "severity", "in force", "probably meant"), rows)
+
+
+def _strength(bound: Binding) -> str:
+    return f"{bound.strength}, {bound.purpose}" if bound.purpose else bound.strength
 
 
 def _element(row: Coded) -> str:

@@ -112,11 +112,15 @@ FINDINGS: Mapping[str, Sentence] = {
     "OWN_NOT_TYPED": Sentence(_E, "value", "invalid-data", "{0} must be {1}, not {2}"),
     # --- a profile ------------------------------------------------------------------------------------------
     "OWN_PROFILE_UNKNOWN": Sentence(
-        _E, "not-supported", None, "Nothing can be validated against the profile '{0}' here. Known: {1}"
+        _E, "not-supported", None, "Nothing can be validated against the profile '{0}' here. Known in FHIR {1}: {2}"
     ),
+    "OWN_PROFILE_OF_ANOTHER": Sentence(_E, "invalid", None, "The profile {0} is about {1}, and this is {2}"),
     "OWN_PROFILE_NEEDS": Sentence(_E, "required", "invalid-data", "The profile {0} needs {1}"),
     "OWN_PROFILE_BINDING": Sentence(
-        _W, "code-invalid", "not-in-vs", "No coding of {0} is of a code system of '{1}', to which {2} binds it"
+        _W,
+        "code-invalid",
+        "not-in-vs",
+        "No coding of {0} is of a code system of '{1}', to which {2} binds it ({3})",
     ),
     # --- the whole ------------------------------------------------------------------------------------------
     "OWN_NOT_CHECKED": Sentence(

@@ -41,6 +41,12 @@ INPUTS: Mapping[str, Sentence] = {
     "OWN_INPUT_KIND": Sentence(
         "error", "not-supported", None, "It cannot be told what '{0}' holds. Say so with --input {1}"
     ),
+    "OWN_INPUT_NOT_PROFILED": Sentence(
+        "error",
+        "not-found",
+        None,
+        "The profile {0} was asked for, but nothing in {1} is a resource of its type",
+    ),
     "OWN_INPUT_NOTHING": Sentence(
         "error", "not-found", None, "There is nothing to judge in {0}: no resource and no row was read"
     ),

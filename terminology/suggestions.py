@@ -26,8 +26,12 @@ def other_system(url: str, scope: Scope) -> str | None:
     named = scope.catalog.alias(url) or scope.catalog.alias(f"urn:oid:{url}")
     if named and scope.catalog.code_system(named):
         return named
-    plain = _plain(url)
-    return next((known for known in sorted(scope.catalog.urls()) if known != url and _plain(known) == plain), None)
+    return next((known for known in sorted(scope.catalog.urls()) if known != url and alike(known, url)), None)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two urls differ in nothing but scheme, www, slash at the end and case."""
+    return _plain(one) == _plain(other)
 
 
 def _plain(url: str) -> str:

@@ -15,13 +15,15 @@ from terminology.settings import Settings
 
 @dataclass(frozen=True)
 class FromSettings:
-    """Makes the judge; it pickles, since only its words travel. Raises Refusal for a value set that is not here."""
+    """Makes the judge; it pickles, since only its words travel. Raises Refusal for a value set or profile that is not
+    here."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     fhir: FhirVersion = "R4"
     value_set: str | None = None
+    profile: str | None = None
     date: str | None = None
 
     def __call__(self) -> Asking:
         scope = State(Settings(**self.settings)).open_scope(self.fhir)
-        return Asking(Judge.of(scope, self.value_set), self.fhir, self.date)
+        return Asking(Judge.of(scope, self.value_set, profile=self.profile), self.fhir, self.date)

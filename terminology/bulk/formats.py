@@ -68,6 +68,8 @@ def provenance(report: Report) -> Json:
         "fhir": made.fhir,
         "valueSet": made.value_set,
         "date": made.date,
+        "profile": made.profile,
+        "profiled": report.profiled if made.profile else None,
         "releases": [str(each) for each in report.used],
         "inputs": [
             {

@@ -61,12 +61,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What judging a part of the input gave. ``skipped`` counts, by type, resources without a code to judge."""
+    """What judging a part of the input gave. ``skipped`` counts, by type, resources without a code to judge;
+    ``profiled`` those that were held to a profile."""
 
     verdicts: Mapping[Verdict, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     found: tuple[Found, ...] = ()
     used: frozenset[Canonical] = frozenset()
+    profiled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Provenance:
     fhir: str
     value_set: str | None = None
     date: str | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Report:
     skipped: Mapping[str, int] = field(default_factory=dict)
     further: Mapping[str, int] = field(default_factory=dict)
     used: tuple[Canonical, ...] = ()
+    profiled: int = 0
     partial: bool = False
     failed: bool = False
     seconds: float = 0.0
@@ -201,6 +205,7 @@ class Tally:
         self.further: Counter[str] = Counter()
         self.used: set[Canonical] = set()
         self.skipped: Counter[str] = Counter()
+        self.profiled = 0
         self.failed = False
         self._sinks, self.left, self._most = tuple(sinks), limit, most
         self._groups: dict[_Key, _Equal] = {}
@@ -218,6 +223,7 @@ class Tally:
         for kind, count in batch.skipped.items():
             self.skipped[kind if kind in self.skipped or len(self.skipped) < _MOST_KINDS else _OTHER] += count
         self.used |= batch.used
+        self.profiled += batch.profiled
         for found in batch.found:
             self.note(found.finding, (found.place,))
             self.hand_on(found)
@@ -263,6 +269,7 @@ class Tally:
             skipped=dict(self.skipped),
             further=dict(self.further),
             used=tuple(sorted(self.used, key=str)),
+            profiled=self.profiled,
             partial=partial,
             failed=self.failed,
             seconds=seconds,

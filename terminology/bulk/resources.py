@@ -42,6 +42,8 @@ class Judging(Protocol):
 
     def plain(self, coding: Sequence[str | None], first: str, last: str) -> frozenset[Canonical] | None: ...
 
+    def profiles(self, kind: str) -> bool: ...
+
     def read(self, resource: Json, fhir: FhirVersion) -> Record: ...
 
     def row(
@@ -161,6 +163,7 @@ class Bench:
             return
         if record.elements or record.flaws:
             counted.judgement(place, self._memo.judge(record))
+            counted.profiled += self._asking.judge.profiles(record.kind)
         else:
             counted.skipped[resource["resourceType"]] += 1
 
@@ -188,6 +191,7 @@ class _Counted:
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
+        self.profiled = 0
         self._verdicts: Counter[Verdict] = Counter()
         self._found: list[Found] = []
         self._used: set[Canonical] = set()
@@ -202,7 +206,7 @@ class _Counted:
         self._used.update(each.used for each in judgement.codings if each.used)
 
     def batch(self) -> Batch:
-        return Batch(dict(self._verdicts), dict(self.skipped), tuple(self._found), frozenset(self._used))
+        return Batch(dict(self._verdicts), dict(self.skipped), tuple(self._found), frozenset(self._used), self.profiled)
 
 
 # --- several processes --------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Run:
     bounds: Callable[[rows.Codes], set[str]] | None = None
 
     def report(self, sources: Sequence[Source], provenance: Provenance) -> Report:
-        """Judges all sources; raises NotFound where none of them holds anything to judge."""
+        """Judges all sources; raises NotFound where none of them holds anything to judge, or to hold to the profile."""
         begun = time.monotonic()
         self._tally, self._asking, self._done = Tally(self.sinks, self.plan.limit), self.maker(), 0
         sizes = [each.size for each in sources]
@@ -82,8 +82,11 @@ class Run:
         except StoppedError:
             self.stop.set()
         stopped = self.stop.is_set()
+        names = ", ".join(each.name for each in sources) or "no file"
         if not (self._tally.records or stopped):
-            raise NotFound(issue("OWN_INPUT_NOTHING", ", ".join(each.name for each in sources) or "no file"))
+            raise NotFound(issue("OWN_INPUT_NOTHING", names))
+        if provenance.profile and not (self._tally.profiled or self._tally.failed or stopped):
+            raise NotFound(issue("OWN_INPUT_NOT_PROFILED", provenance.profile, names))
         return self._tally.report(provenance, partial=stopped, seconds=time.monotonic() - begun)
 
     # --- tables ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ def print_summary(report: Report, *, colour: bool) -> None:
     )
     console.print(_verdict(report))
     console.print(_counts(report), soft_wrap=True)
+    if profile := report.provenance.profile:
+        console.print(f"{report.profiled:,} held to {profile}: bound codes and needed elements", soft_wrap=True)
     for kind, count in sorted(report.skipped.items()):
         console.print(f"{count:,} {shown(kind)} passed over: no codes to judge", soft_wrap=True)
     if report.groups:

@@ -31,6 +31,7 @@ from terminology.cli.following import Following
 from terminology.cli.service import state
 from terminology.cli.summary import print_summary
 from terminology.model import FhirVersion
+from terminology.procedures import profiles
 from terminology.settings import TABLE
 
 FORMATS = ("table", *AT_END, *STREAMED)
@@ -72,11 +73,11 @@ def _validate(ctx: click.Context, /, paths: tuple[str, ...], **values: Any) -> i
     catalog = held.catalog(fhir)
     value_set = _canonical(names.value_set, catalog, values["value_set"], "--value-set")
     settings = {name: getattr(held.settings, name) for name in held.settings.__dataclass_fields__}
-    maker = FromSettings(settings, fhir, value_set, _date(values["date"]))
+    profile = str(profiles.named(values["profile"], fhir)) if values["profile"] else None
+    maker = FromSettings(settings, fhir, value_set, profile, _date(values["date"]))
     found = list(sources.sources(paths, values["input"]))
-    made = Provenance(
-        _command(), __version__, datetime.now(UTC).isoformat(timespec="seconds"), fhir, value_set, values["date"]
-    )
+    begun = datetime.now(UTC).isoformat(timespec="seconds")
+    made = Provenance(_command(), __version__, begun, fhir, value_set, values["date"], profile)
     plan = Plan(values["jobs"], values["limit"], _columns(catalog, values), _resources(values))
     report = _judged(Run(maker, plan), found, made, values)
     return _code(report, values)
@@ -220,6 +221,8 @@ def _options() -> list[click.Parameter]:
                      help="FHIR version of the resources and of the content."),
         click.Option(["--value-set"], metavar="NAME",
                      help="The main code must be in this value set: url, name, id or the last part of the url."),
+        click.Option(["--profile"], metavar="URL",
+                     help="Hold the resources of its type to this profile too, as url or url|version."),
         click.Option(["--date"], metavar="DATE", help="Judge on this day, whatever day a record states."),
         click.Option(["--columns"], metavar="FIELD=NAME,…",
                      help="Columns of a table: system, code, version, display, date."),

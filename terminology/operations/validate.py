@@ -17,7 +17,12 @@ from terminology.procedures.validating import Validated, validated
 from terminology.request import Request
 
 JUDGING = (
-    Parameter("profile", "uri", "A profile whose bound codes are checked; one that is not known is refused."),
+    Parameter(
+        "profile",
+        "uri",
+        "A profile whose bound codes and needed elements are checked, of resources of its type; one that is not known "
+        "is refused.",
+    ),
     Parameter("valueSet", "canonical", "A value set that the main code must be in (ours).", versions=()),
     Parameter("date", "dateTime", "The day that counts, instead of those in the resource (ours).", versions=()),
     Parameter(

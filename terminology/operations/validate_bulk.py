@@ -30,7 +30,7 @@ def run(request: Request) -> Prepared:
     """Makes the judge; raises Refusal for parameters with which no record could be judged."""
     judge, scope = validate.judge(request), request.scope
     date, languages = request.arguments.get("date"), scope.reader or Languages()
-    return Prepared(lambda resource: validated(resource, scope.fhir, judge, date).outcome(languages))
+    return Prepared(lambda resource: validated(resource, scope.fhir, judge, date, of_many=True).outcome(languages))
 
 
 def respond(outcome: Prepared, request: Request) -> Json:

@@ -80,14 +80,14 @@ class Judge:
         """A judge over the content of a service (``State``) or of a Scope.
 
         ``value_set``: url|version that a main code must be in; ``bases``: which day decides, by system url, over the
-        defaults; ``profile``: a canonical; ``fhir``: whose content of a service it is. Raises NotFound and
-        NotSupported for what is not known here.
+        defaults; ``profile``: a canonical, to which the resources of its type are held; ``fhir``: whose content of a
+        service it is. Raises NotFound and NotSupported for what is not known here.
         """
         scope = source if isinstance(source, Scope) else source.open_scope(fhir)
         made_of = (source, value_set, dict(bases or {}), profile, fhir)
         wanted = _value_set(value_set, scope) if value_set else None
         asking = prepare(wanted, scope) if wanted else scope
-        bound = profiles.named(profile) if profile else None
+        bound = profiles.named(profile, scope.fhir) if profile else None
         decided = {**BASES, **read_bases(scope.date_basis), **(bases or {})}
         return cls(scope, asking, wanted, decided, bound, made_of=made_of)
 
@@ -97,13 +97,14 @@ class Judge:
     def read(self, resource: Json, fhir: FhirVersion = "R4") -> Record:
         """The coded content of a resource, and its flaws; raises Invalid for a type that is not judged."""
         record = reading.record(resource, fhir)
-        if self.profile is None:
+        if self.profile is None or not self.profiles(record.kind):
             return record
-        if (self.profile.kind, self.profile.fhir) != (record.kind, fhir):
-            wanted = f"{self.profile.kind} ({self.profile.fhir})"
-            raise Invalid(issue("OWN_WRONG_RESOURCE", wanted, f"{record.kind} ({fhir})"))
         needed = tuple(_finding(each) for each in profiles.missing(resource, self.profile))
         return replace(record, flaws=record.flaws + needed)
+
+    def profiles(self, kind: str) -> bool:
+        """Whether resources of a type are held to the profile."""
+        return self.profile is not None and self.profile.kind == kind
 
     def row(
         self,
@@ -126,7 +127,7 @@ class Judge:
         """What answers about a row of these (system, code, version, display) on the full days from ``first`` to
         ``last``, where it is plainly right on all of them: ``judge`` would find nothing. None: ``judge`` must be asked.
         """
-        if self.value_set is not None or self.profile is not None:
+        if self.value_set is not None:
             return None
         return self.opinions.plain_between(Coding(*coding), first, last)
 

@@ -16,11 +16,14 @@ from terminology.model import Canonical, FhirVersion, Issue, Json
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An element whose codes come from a value set (extensible), which is named by the code systems it includes."""
+    """An element whose codes come from a value set, which is named by the code systems it includes. One that is
+    ``required`` is FHIR's own, which ``flaws`` looks at; ``purpose`` is that of an additional binding."""
 
     path: str
     value_set: str
-    systems: frozenset[str]
+    strength: str
+    purpose: str | None = None
+    systems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,12 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is checked of one version of a profile."""
+    """What is checked of one version of a profile; ``read`` are the addresses where that was read."""
 
     canonical: Canonical
     kind: str
     fhir: FhirVersion
+    read: tuple[str, ...]
     needs: tuple[Need, ...] = ()
     bindings: tuple[Binding, ...] = ()
 
@@ -45,16 +49,19 @@ class Profile:
         return str(self.canonical)
 
 
-def named(canonical: str) -> Profile:
-    """The profile of a canonical; without a version the newest. Raises NotSupported for one that is not known."""
+def named(canonical: str, fhir: FhirVersion = "R4") -> Profile:
+    """The profile of a canonical; without a version the newest. Raises NotSupported for one that is not known, or
+    not in this version of FHIR."""
     wanted = Canonical.parse(canonical)
+    held = [each for each in known() if each.fhir == fhir]
     fitting = [
         each
-        for each in known()
+        for each in held
         if each.canonical.url == wanted.url and versions.matches(wanted.version, each.canonical.version)
     ]
     if not fitting:
-        raise NotSupported(issue("OWN_PROFILE_UNKNOWN", canonical, ", ".join(map(str, known())), at="profile"))
+        names = ", ".join(map(str, held)) or "-"
+        raise NotSupported(issue("OWN_PROFILE_UNKNOWN", canonical, fhir, names, at="profile"))
     return max(fitting, key=lambda each: versions.order(each.canonical.version))
 
 
@@ -87,6 +94,7 @@ def _profile(url: str, row: Mapping[str, Any]) -> Profile:
         Canonical(url, row["version"]),
         row["kind"],
         row["fhir"],
+        tuple(row["read"]),
         tuple(Need(each["path"], frozenset(each.get("where_status", ()))) for each in row["needs"]),
-        tuple(Binding(each["path"], each["value_set"], frozenset(each["systems"])) for each in row["bindings"]),
+        tuple(Binding(**{**each, "systems": tuple(each.get("systems", ()))}) for each in row["bindings"]),
     )

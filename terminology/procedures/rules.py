@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-from terminology import dates, judgement, suggestions
+from terminology import aliases, dates, judgement, suggestions
 from terminology.catalog import Scope
 from terminology.issues import issue
 from terminology.membership import Verdict as Membership
@@ -198,14 +198,21 @@ def _among(case: Case) -> tuple[Membership, str]:
 
 
 def unbound(case: Case) -> Iterator[Issue]:
-    """None of the code systems that an extensible binding of the profile lists."""
+    """None of the code systems of the value set to which the profile binds the element, whatever name was sent."""
     element, profile = case.element, case.profile
-    if profile is None or element is None or not element.codings:
+    if profile is None or profile.kind != case.record.kind or element is None or not element.codings:
         return
+    path = re.sub(r"\[\d+\]", "", element.path).partition(".")[2]
     for binding in profile.bindings:
-        path = f"{case.record.kind}.{binding.path}"
-        if path == element.path and not any(each.system in binding.systems for each in element.codings):
-            yield issue("OWN_PROFILE_BINDING", element.path, binding.value_set, str(profile), at=element.path)
+        if path == binding.path and not any(_one_of(each, binding.systems, case.scope) for each in element.codings):
+            how = binding.purpose or binding.strength
+            yield issue("OWN_PROFILE_BINDING", element.path, binding.value_set, str(profile), how, at=element.path)
+
+
+def _one_of(coding: Coding, systems: Iterable[str], scope: Scope) -> bool:
+    """HCPCS and CDT changed their urls from one version of US Core to the next."""
+    sent = coding.system or ""
+    return any(aliases.same(sent, each, scope) or suggestions.alike(sent, each) for each in systems)
 
 
 def contradictory(case: Case) -> Iterator[Issue]:

@@ -67,14 +67,19 @@ def _entry(found: Finding, languages: Languages) -> Json:
     return entry(found.issue, languages, {"system": FINDING_REASON, "code": found.reason})
 
 
-def validated(resource: object, fhir: FhirVersion, judge: Judge, date: str | None = None) -> Validated:
+def validated(
+    resource: object, fhir: FhirVersion, judge: Judge, date: str | None = None, *, of_many: bool = False
+) -> Validated:
     """All that is found in one resource; raises Invalid for one whose type is not judged here.
 
-    ``date`` is the day that counts for every code, instead of the days that the record states.
+    ``date`` is the day that counts for every code, instead of the days that the record states. The profile of a judge
+    must be about the type; ``of_many``: it may be about another, and then does not matter here.
     """
     kind = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
     if not isinstance(resource, dict) or kind not in KINDS:
         raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(KINDS), kind, at="resource"))
+    if judge.profile and not judge.profiles(kind) and not of_many:
+        raise Invalid(issue("OWN_PROFILE_OF_ANOTHER", judge.profile, judge.profile.kind, kind, at="profile"))
     record = judge.read(resource, fhir)
     record = replace(record, flaws=(*_shape(resource, fhir, record), *record.flaws))
     found = judge.judge(record, date)
@@ -98,7 +103,7 @@ def _unchecked(kind: str, judgement: Judgement, judge: Judge) -> list[Finding]:
     if used:
         sources = text(issue("OWN_ANSWERED_FROM", ", ".join(used)))
         found = [replace(each, issue=replace(each.issue, diagnostics=sources)) for each in found]
-    if judge.profile is not None:
+    if judge.profiles(kind):
         found.append(_finding("OWN_PROFILE_CHECKED", judge.profile, at=kind))
     return found
 

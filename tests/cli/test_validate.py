@@ -115,6 +115,43 @@ def test_limit_bounds_what_is_listed_and_not_what_is_counted(terminology, ndjson
     assert json.loads((tmp_path / "o.json").read_text())["findings"]["error"] == 9
 
 
+# --- a profile ------------------------------------------------------------------------------------------------
+
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure"
+
+
+def test_a_profile_is_for_the_resources_of_its_type_and_the_others_are_judged_as_ever(terminology, tmp_path):
+    undated = procedure((CPT, "38230", None, None, None))
+    condition = {"resourceType": "Condition", "code": undated["code"], "recordedDate": "2020-01-01"}
+    path = tmp_path / "a.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in (undated, condition)))
+    result = terminology("validate", path, "--profile", US_CORE, "--report", f"json={tmp_path / 'o'}")
+    assert result.exit_code == 1
+    assert f"1 held to {US_CORE}|8.0.0" in result.stdout
+    report = json.loads((tmp_path / "o").read_text())
+    assert (report["records"]["right"], report["records"]["wrong"]) == (1, 1)
+    assert (report["provenance"]["profile"], report["provenance"]["profiled"]) == (f"{US_CORE}|8.0.0", 1)
+    assert "missing-for-profile" in {each["reason"] for each in report["groups"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("a.ndjson", ("--profile", "http://example.org/none"), "Known in FHIR R4: http://hl7.org"),
+        ("a.ndjson", ("--profile", US_CORE, "--fhir", "r5"), "Known in FHIR R5: -"),
+        ("a.ndjson", ("--profile", US_CORE), "nothing in"),
+        ("a.csv", ("--profile", US_CORE), "nothing in"),
+    ],
+)
+def test_a_profile_that_could_be_held_against_nothing_is_no_clean_run(terminology, tmp_path, name, options, said):
+    condition = {"resourceType": "Condition", "code": procedure(RIGHT)["code"], "recordedDate": "2020-01-01"}
+    (tmp_path / "a.ndjson").write_text(json.dumps(condition))
+    (tmp_path / "a.csv").write_text(f"system,code,date\n{CPT},38230,2020-01-01\n")
+    result = terminology("validate", tmp_path / name, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
 # --- processes ------------------------------------------------------------------------------------------------
 
 

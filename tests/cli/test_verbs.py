@@ -219,10 +219,9 @@ def test_every_parameter_of_an_operation_has_its_place_on_the_command_line(opera
     assert not missing
 
 
-def test_what_validate_takes_has_its_place_on_the_command_line_but_for_profiles(terminology):
-    """A file holds resources of many types, a profile is about one."""
+def test_what_validate_takes_has_its_place_on_the_command_line(terminology):
     shown = terminology("validate", "--help").stdout
-    assert {"--value-set", "--date", "--date-basis"} <= set(shown.split())
+    assert {"--value-set", "--profile", "--date", "--date-basis"} <= set(shown.split())
     stated = {each.name for each in BY_NAME["Procedure", "validate"].inputs if each.ignored is None}
     assert stated == {"resource", "mode", "profile", "valueSet", "date", "dateBasis"}
 

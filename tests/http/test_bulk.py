@@ -117,6 +117,19 @@ def test_records_are_taken_judged_later_and_answered_one_by_one(client: Client) 
     assert "line 4" in errors[0]["issue"][0]["details"]["text"]
 
 
+def test_a_profile_is_for_the_records_of_its_type(make: Any) -> None:
+    client = Client(make(), "r4")
+    profile = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure"
+    undated = procedure(day=None)
+    condition = {"resourceType": "Condition", "subject": undated["subject"], "code": undated["code"]}
+    reply = send(client, lines(undated, condition), f"$validate-bulk?profile={profile}|6.1.0")
+    made = manifest(client, reply)
+    assert made["error"] == []
+    assert [worst(each) for each in outcomes(client, made["output"])] == ["error", "information"]
+    refused = send(client, lines(undated), f"$validate-bulk?profile={profile}|1.0.0")
+    assert (refused.status, "Known in FHIR R4" in refused.texts) == (422, True)
+
+
 def worst(outcome: dict[str, Any]) -> str:
     order = ("fatal", "error", "warning", "information")
     return min((each["severity"] for each in outcome["issue"]), key=order.index)

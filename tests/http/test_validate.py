@@ -121,6 +121,19 @@ def test_what_cannot_be_validated_is_refused(r4: Client, body: Any, status: int,
     assert said in reply.texts
 
 
+def test_a_profile_of_another_type_is_refused(r4: Client) -> None:
+    body = parameters(("profile", "valueUri", US_CORE), resource={"resourceType": "Condition", "code": WRONG})
+    reply = r4.post("Condition/$validate", body)
+    assert reply.status == 400
+    assert "us-core-procedure|8.0.0 is about Procedure, and this is Condition" in reply.texts
+
+
+def test_a_profile_of_r4_is_not_known_to_r5(app: Flask) -> None:
+    reply = Client(app, "r5").post("Procedure/$validate", parameters(("profile", "valueCanonical", US_CORE)))
+    assert reply.status == 422
+    assert "Known in FHIR R5: -" in reply.texts
+
+
 def test_it_is_asked_by_post_alone(client: Client) -> None:
     reply = client.get("Procedure/$validate")
     assert (reply.status, reply.headers["Allow"]) == (405, "POST, OPTIONS")

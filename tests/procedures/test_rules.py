@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from coded_procedures import CPT, LOINC, OPS, SNOMED, coding, concept, procedure
 
-from terminology.issues import SENTENCES
+from terminology.issues import SENTENCES, NotSupported
 from terminology.model import FhirVersion, Query
 from terminology.procedures import profiles
 from terminology.procedures.coherence import knowledge
@@ -316,6 +316,14 @@ def test_no_required_binding_goes_unproven() -> None:
         ("3.1.1", {"performedDateTime": None, "status": "not-done"}, ["missing-for-profile"]),
         ("6.1.0", {"performedDateTime": None, "_performedDateTime": {"extension": [{"url": "http://x"}]}}, []),
         ("6.1.0", {"subject": None}, ["missing-for-profile"]),
+        ("4.0.0", {"performedDateTime": None, "status": "not-done"}, ["missing-for-profile"]),
+        ("5.0.1", {"performedDateTime": None, "status": "not-done"}, []),
+        ("8.0.0", {"performedDateTime": None, "status": "not-done"}, []),
+        ("4.0.0", {"code": concept(f"{LOINC}#8867-4")}, []),
+        ("8.0.0", {"code": concept("own#harvest")}, ["outside-binding"]),
+        ("6.1.0", {"reasonCode": [concept("own#harvest")]}, []),
+        ("7.0.0", {"reasonCode": [concept("cm#Z52.3"), concept("own#harvest")]}, ["outside-binding"]),
+        ("7.0.0", {"reasonCode": [{"text": "words"}]}, ["text-only"]),
     ],
     ids=str,
 )
@@ -326,8 +334,40 @@ def test_a_profile_is_checked_by_name_and_version(state: State, version: str, ch
     assert reasons(judge.judge(record)) == wanted
 
 
+@pytest.mark.parametrize("url", ["http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "https://www.ada.org/cdt/"])
+@pytest.mark.parametrize("version", ["4.0.0", "5.0.1", "8.0.0"])
+def test_a_binding_names_a_code_system_whose_url_has_changed(state: State, url: str, version: str) -> None:
+    judge = Judge.of(state, profile=f"{US_CORE}|{version}")
+    record = judge.read({**procedure(day=DAY), "code": {"coding": [{"system": url, "code": "S2150"}]}})
+    assert "outside-binding" not in reasons(judge.judge(record))
+
+
 def test_without_a_version_the_newest_profile_is_meant() -> None:
-    assert profiles.named(US_CORE).canonical.version == "6.1.0"
+    assert profiles.named(US_CORE).canonical.version == "8.0.0"
+
+
+def test_a_profile_is_known_in_its_version_of_fhir_alone(state: State) -> None:
+    with pytest.raises(NotSupported):
+        Judge.of(state, profile=US_CORE, fhir="R5")
+
+
+def test_a_judge_holds_the_resources_of_a_profiles_type_to_it_and_judges_others_as_ever(state: State) -> None:
+    judge, plain = Judge.of(state, profile=US_CORE), Judge.of(state)
+    condition = {"resourceType": "Condition", "code": concept("cm#Z52.3"), "recordedDate": DAY}
+    assert judge.judge(judge.read(condition)) == plain.judge(plain.read(condition))
+    assert judge.plain(("x", "y", None, None), DAY, DAY) == plain.plain(("x", "y", None, None), DAY, DAY)
+
+
+@pytest.mark.parametrize("profile", profiles.known(), ids=str)
+def test_a_profile_says_where_it_was_read_and_binds_what_can_be_checked(profile: profiles.Profile) -> None:
+    assert all(each.startswith("https://") for each in profile.read)
+    for binding in profile.bindings:
+        if binding.strength == "required":
+            assert bound(f"{profile.kind}.{binding.path}", profile.fhir)
+        else:
+            assert binding.systems
+            assert binding.strength == "extensible" or binding.purpose == "current"
+            assert binding.value_set.endswith(f"|{profile.canonical.version}")
 
 
 # --- the tables ------------------------------------------------------------------------------------------------
