@@ -41,6 +41,12 @@ INPUTS: Mapping[str, Sentence] = {
     "OWN_INPUT_KIND": Sentence(
         "error", "not-supported", None, "It cannot be told what '{0}' holds. Say so with --input {1}"
     ),
+    "OWN_INPUT_XML": Sentence(
+        "error",
+        "not-supported",
+        None,
+        "'{0}' looks like XML, which is read by $validate over HTTP, not from files. Write it as JSON or NDJSON",
+    ),
     "OWN_INPUT_NOT_PROFILED": Sentence(
         "error",
         "not-found",

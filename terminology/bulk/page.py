@@ -9,7 +9,7 @@ import html
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
-from terminology.bulk.report import PROGRAM, SEVERITIES, Group, Report
+from terminology.bulk.report import PROGRAM, SEVERITIES, Group, Report, counted
 from terminology.model import Coding
 from terminology.procedures.records import Verdict
 
@@ -32,7 +32,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 64rem; color: var(--ink); backg
 h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
-p { margin: .25rem 0; }
+p { margin: .25rem 0; overflow-wrap: anywhere; }
 code, .place { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
 .flag { white-space: nowrap; }
 .faint { color: var(--faint); }
@@ -51,7 +51,7 @@ section.group { border: 1px solid var(--line); border-left-width: .4rem; padding
   background: var(--box); break-inside: avoid; }
 section.fatal, section.error { border-left-color: var(--wrong); } section.group { color: var(--ink); }
 section.warning { border-left-color: var(--unjudged); } section.information { border-left-color: var(--information); }
-.places { margin: .25rem 0 0; padding-left: 1.2rem; }
+.places { margin: .25rem 0 0; padding: 0; list-style: none; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .15rem 1rem; margin: 0; padding: .75rem;
   border: 1px solid var(--line); background: var(--box); }
 dt { font-weight: 600; } dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
@@ -99,7 +99,7 @@ def _harmless(character: str) -> str:
 
 def _verdict(report: Report) -> str:
     wrong, unjudged = report.verdicts.get("wrong", 0), report.verdicts.get("unjudged", 0)
-    records = f"{report.records:,} record" + ("" if report.records == 1 else "s")
+    records = counted(report.records)
     if wrong:
         said = f"{wrong:,} of {records} {'is' if wrong == 1 else 'are'} wrongly coded"
     elif unjudged:
@@ -163,16 +163,16 @@ def _share(count: int, total: int) -> str:
 
 
 def _reasons(report: Report) -> Iterator[str]:
-    """The findings by reason, the most frequent first, as bars with their numbers."""
+    """The findings by reason, the worst and then the most frequent first, as bars with their numbers."""
     counted: dict[tuple[str, str], int] = {}
     for group in report.groups:
         key = group.severity, group.reason
         counted[key] = counted.get(key, 0) + group.count
     if not counted:
         return
-    most = sorted(counted.items(), key=lambda each: -each[1])
+    most = sorted(counted.items(), key=lambda each: (SEVERITIES.index(each[0][0]), -each[1]))
     yield f"<h2>Findings by reason ({report.findings:,})</h2>"
-    highest = most[0][1]
+    highest = max(counted.values())
     rows = "".join(_bar(severity, reason, count, highest) for (severity, reason), count in most[:_BARS])
     yield f'<div class="reasons">{rows}</div>'
     if len(most) > _BARS:
@@ -182,11 +182,16 @@ def _reasons(report: Report) -> Iterator[str]:
 def _bar(severity: str, reason: str, count: int, highest: int) -> str:
     wide = max(1000 * count / highest, 3)
     return (
-        f'<p><span class="chip {severity}" title="{severity}">{_MARKS[severity]}</span> <b>{count:,}</b> '
+        f"<p>{_chip(severity)} <b>{count:,}</b> "
         f'{_text(reason)} <span class="faint">({severity})</span></p>'
         f'<svg viewBox="0 0 1000 10" preserveAspectRatio="none" height="10" aria-hidden="true">'
         f'<rect class="fill-{severity}" x="0" y="0" width="{wide:.2f}" height="10"/></svg>'
     )
+
+
+def _chip(severity: str) -> str:
+    """A mark beside the name of a severity, which says the same."""
+    return f'<span class="chip {severity}" title="{severity}" aria-hidden="true">{_MARKS[severity]}</span>'
 
 
 # --- findings --------------------------------------------------------------------------------------------------
@@ -209,7 +214,7 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _group(group: Group) -> str:
     code = f" <code>{_text(_coding(group.coding))}</code>" if group.coding else ""
-    mark = f'<span class="chip {group.severity}" title="{group.severity}">{_MARKS[group.severity]}</span>'
+    mark = _chip(group.severity)
     times = "time" if group.count == 1 else "times"
     parts = [
         f"<h3>{mark} {_text(group.reason)}{code}</h3>",
@@ -230,7 +235,7 @@ def _group(group: Group) -> str:
 
 
 def _coding(coding: Coding) -> str:
-    return str(coding)
+    return str(coding).removesuffix("#")
 
 
 # --- provenance ------------------------------------------------------------------------------------------------
@@ -245,6 +250,7 @@ def _provenance(report: Report) -> Iterator[str]:
         "Releases used": report.used or ["none"],
         "Value set": [made.value_set or "none asked for"],
         "Date": [made.date or "that of each record"],
+        "Profile": [f"{made.profile}, {counted(report.profiled)}" if made.profile else "none asked for"],
     }
     yield "<dl>" + "".join(_pair(name, values) for name, values in rows.items()) + _inputs(report) + "</dl>"
 
@@ -259,5 +265,5 @@ def _inputs(report: Report) -> str:
         size = f", {each.size:,} bytes" if each.size is not None else ""
         distinct = f", {each.distinct:,} distinct codings" if each.distinct is not None else ""
         digest = f"SHA-256 {each.digest}" if each.digest else "not read to its end"
-        parts.append(_pair("Input", [each.name, f"{each.records:,} records{distinct}{size}", digest]))
+        parts.append(_pair("Input", [each.name, f"{counted(each.records)}{distinct}{size}", digest]))
     return "".join(parts)

@@ -154,6 +154,11 @@ class Report:
         return any(self.severities.get(each) for each in worse)
 
 
+def counted(records: int) -> str:
+    """So many records, in words."""
+    return f"{records:,} record" if records == 1 else f"{records:,} records"
+
+
 class Sink(Protocol):
     """What takes findings as they come; the order is that of the input."""
 

@@ -71,9 +71,11 @@ class Run:
     bounds: Callable[[rows.Codes], set[str]] | None = None
 
     def report(self, sources: Sequence[Source], provenance: Provenance) -> Report:
-        """Judges all sources; raises NotFound where none of them holds anything to judge, or to hold to the profile."""
+        """Judges all sources; raises NotFound where none of them holds anything to judge, or to hold to the profile;
+        and for a table without the columns where it is all there is to read: among others it is a finding."""
         begun = time.monotonic()
         self._tally, self._asking, self._done = Tally(self.sinks, self.plan.limit), self.maker(), 0
+        self._alone = len(sources) == 1
         sizes = [each.size for each in sources]
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
         try:
@@ -104,6 +106,11 @@ class Run:
             try:
                 rows.judge(source, self._tally, how)
             except Unprocessable as wrong:
+                self._flaw(source, "document", wrong)
+            except NotFound as wrong:  # a column
+                if self._alone:
+                    raise
+                self._tally.failed = True
                 self._flaw(source, "document", wrong)
             except OSError as wrong:
                 self._unreadable(source, wrong)

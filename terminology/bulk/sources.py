@@ -123,7 +123,7 @@ def _source(path: Path, stated: Kind | None) -> Source:
     if named in (None, "json"):
         kind = stated or _sniffed(_unpacked(begun) if packed else begun) or named
         if kind is None:
-            raise Invalid(issue("OWN_INPUT_KIND", name, ", ".join(KINDS)))
+            raise _untold(name, begun)
         return Source(name, kind, path, packed)
     return Source(name, named, path, packed)
 
@@ -134,8 +134,15 @@ def _standard_input(stated: Kind | None) -> Source:
     packed = begun.startswith(_GZIP)
     kind = stated or _sniffed(_unpacked(begun) if packed else begun) or ("ndjson" if not begun else None)
     if kind is None:
-        raise Invalid(issue("OWN_INPUT_KIND", STDIN, ", ".join(KINDS)))
+        raise _untold(STDIN, begun)
     return Source(STDIN, kind, None, packed)
+
+
+def _untold(name: str, begun: bytes) -> Invalid:
+    """The refusal of a file that is none of the kinds."""
+    if begun.removeprefix(_UTF_8).lstrip().startswith(b"<"):
+        return Invalid(issue("OWN_INPUT_XML", name))
+    return Invalid(issue("OWN_INPUT_KIND", name, ", ".join(KINDS)))
 
 
 def _unpacked(begun: bytes) -> bytes:
@@ -206,7 +213,7 @@ class Opened:
         total = 0
         try:
             with gzip.GzipFile(fileobj=self._raw) as unpacked:
-                while block := unpacked.read(BLOCK):
+                while block := unpacked.read1(BLOCK):  # ``read`` keeps back what came before a broken end
                     total += len(block)
                     if total > self.limits.safe and total > self.size * self.limits.ratio:
                         raise Unprocessable(issue("OWN_INPUT_RATIO", self.limits.ratio))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from terminology.bulk.report import Group, Report
+from terminology.bulk.report import Group, Report, counted
 from terminology.output import shown
 
 MOST = 25
@@ -49,7 +49,7 @@ def _counts(report: Report) -> str:
     count = report.verdicts
     rate = report.records / max(report.seconds, 0.001)
     return (
-        f"{report.records:,} records: {count.get('right', 0):,} right, {count.get('wrong', 0):,} wrong, "
+        f"{counted(report.records)}: {count.get('right', 0):,} right, {count.get('wrong', 0):,} wrong, "
         f"{count.get('unjudged', 0):,} cannot be judged; {report.seconds:,.1f} s, {rate:,.0f}/s"
     )
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import click
 
-from terminology import __version__
+from terminology import __version__, dates
 from terminology.bulk import columns, sources
 from terminology.bulk.asked import FromSettings
 from terminology.bulk.duck import Resources
@@ -30,6 +30,7 @@ from terminology.cli.errors import CANNOT, FINDINGS, RIGHT, Command
 from terminology.cli.following import Following
 from terminology.cli.service import state
 from terminology.cli.summary import print_summary
+from terminology.issues import NotFound, issue
 from terminology.model import FhirVersion
 from terminology.procedures import profiles
 from terminology.settings import TABLE
@@ -49,6 +50,7 @@ _BY_SUFFIX = {
     ".xml": "junit",
 }
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_MEMORY = re.compile(r"\d{1,9}(\.\d+)? ?([KMGT]i?)?B", re.IGNORECASE)
 _SEVERITIES = ("error", "warning", "information")
 
 
@@ -76,6 +78,8 @@ def _validate(ctx: click.Context, /, paths: tuple[str, ...], **values: Any) -> i
     profile = str(profiles.named(values["profile"], fhir)) if values["profile"] else None
     maker = FromSettings(settings, fhir, value_set, profile, _date(values["date"]))
     found = list(sources.sources(paths, values["input"]))
+    if not found:
+        raise NotFound(issue("OWN_INPUT_NOTHING", ", ".join(paths)))
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     made = Provenance(_command(), __version__, begun, fhir, value_set, values["date"], profile)
     plan = Plan(values["jobs"], values["limit"], _columns(catalog, values), _resources(values))
@@ -159,8 +163,14 @@ def _canonical(find: Any, catalog: Catalog, text: str | None, option: str) -> st
 
 
 def _date(text: str | None) -> str | None:
-    if text is not None and not _DATE.fullmatch(text):
+    if text is not None and not (_DATE.fullmatch(text) and dates.known(text)):
         raise click.UsageError(f"--date: '{text}' is no date. Write YYYY-MM-DD")
+    return text
+
+
+def _memory(_: click.Context, __: click.Parameter, text: str) -> str:
+    if not _MEMORY.fullmatch(text):
+        raise click.BadParameter(f"'{text}' is no size. Write 500MB or 2GB")
     return text
 
 
@@ -238,7 +248,7 @@ def _options() -> list[click.Parameter]:
         click.Option(["--exit-zero"], is_flag=True, help="Exit code 0 whatever was found."),
         click.Option(["--jobs"], type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="NUMBER",
                      help="Processes for resources, threads for tables. [default: the number of processors]"),
-        click.Option(["--memory"], default="2GB", show_default=True, metavar="SIZE",
+        click.Option(["--memory"], default="2GB", show_default=True, metavar="SIZE", callback=_memory,
                      help="Memory for tables; what is over it is kept in files."),
         click.Option(["--temp-dir"], type=folder, metavar="FOLDER", help="Where these files are made."),
         click.Option(["--quiet", "-q"], is_flag=True, help="Nothing on standard error but errors."),

@@ -13,7 +13,7 @@ import pytest
 from coded_records import CPT, ROWS
 
 from terminology.bulk.formats import AT_END, COLUMNS, STREAMED
-from terminology.bulk.report import FIRST_PLACES, Batch, Found, Place, Provenance, Report, Tally
+from terminology.bulk.report import FIRST_PLACES, SEVERITIES, Batch, Found, Place, Provenance, Report, Tally
 from terminology.issues import issue
 from terminology.model import Coding
 from terminology.procedures.records import Finding
@@ -168,6 +168,15 @@ def test_the_page_says_its_verdict_first_and_every_count_as_text(report: Report)
     for tag, attributes in page.tags:
         if tag == "svg":
             assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
+
+
+def test_the_page_shows_the_worst_reasons_first_and_breaks_long_words(report: Report) -> None:
+    page = AT_END["html"](report)
+    chart = page.partition('<div class="reasons">')[2].partition("</div>")[0]
+    shown = re.findall(r'rect class="fill-(\w+)"', chart)
+    assert shown == sorted(shown, key=SEVERITIES.index)
+    assert len(set(shown)) > 1
+    assert "p { margin: .25rem 0; overflow-wrap: anywhere; }" in page
 
 
 @pytest.mark.parametrize("name", [*AT_END, *STREAMED])

@@ -94,6 +94,12 @@ def test_a_packed_file_that_is_cut_short_is_read_as_far_as_it_goes(file: Any, va
     assert report.verdicts["right"] > 10_000
 
 
+def test_a_small_packed_file_that_is_cut_short_is_read_as_far_as_it_goes(file: Any, validated: Validated) -> None:
+    report, kept = validated(file("a.ndjson.gz", gzip.compress(f"{LINE}\n".encode() * 500, 0)[:-50_000]))
+    assert [each.finding.issue.message_id for each in kept.all] == ["OWN_INPUT_GZIP"]
+    assert report.verdicts["right"] > 100
+
+
 @pytest.mark.parametrize("name", ["a.ndjson", "a.csv", "a.json"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
 def test_another_encoding_is_told(name: str, encoding: str, file: Any, validated: Validated) -> None:
@@ -116,6 +122,27 @@ def test_a_file_without_a_record_is_refused(name: str, file: Any, validated: Val
     content = HEADER if name == "header.csv" else gzip.compress(b"") if name.endswith(".gz") else b""
     with pytest.raises(NotFound, match="nothing to judge"):
         validated(file(name, content))
+
+
+def test_a_table_without_a_code_column_is_a_finding_among_other_files(file: Any, validated: Validated) -> None:
+    other, there = file("a.csv", "proc,day\n1,2020\n"), file("b.ndjson", LINE)
+    report, kept = validated(other, there)
+    assert (report.failed, report.clean, report.verdicts["right"]) == (True, False, 1)
+    assert [(each.place.source, each.finding.issue.message_id) for each in kept.all] == [
+        (str(other), "OWN_INPUT_CODE_COLUMN")
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.dat"])
+def test_xml_is_told_where_it_can_be_read(name: str, file: Any, validated: Validated) -> None:
+    with pytest.raises(Refusal, match="XML"):
+        validated(file(name, '\ufeff<Procedure xmlns="http://hl7.org/fhir"/>'))
+
+
+def test_a_row_without_a_code_says_so(file: Any, validated: Validated) -> None:
+    _, kept = validated(file("a.csv", f"{HEADER},,,2020-01-01\n"))
+    assert [each.finding.issue.message_id for each in kept.all] == ["OWN_ROW_NO_CODE"]
+    assert kept.places == [(1, "missing-code")]
 
 
 def test_resources_without_codes_are_passed_over_and_counted(file: Any, validated: Validated) -> None:

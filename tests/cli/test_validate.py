@@ -51,6 +51,9 @@ def ndjson(tmp_path: Path) -> Callable[..., Path]:
         ((RIGHT,), ("--value-set", "bone-marrow-harvest-own-use"), 1),
         ((RIGHT,), ("--value-set", "no-such-set"), 2),
         ((RIGHT,), ("--date", "yesterday"), 2),
+        ((RIGHT,), ("--date", "2024-02-30"), 2),
+        ((RIGHT,), ("--memory", "much"), 2),
+        ((RIGHT,), ("--memory", "1.5 GiB"), 0),
         ((RIGHT,), ("--report", "pdf=x"), 2),
         ((RIGHT,), ("--report", "html=/no/such/folder/x.html"), 2),
         ((), (), 2),
@@ -64,6 +67,12 @@ def test_a_missing_path_is_an_error(terminology):
     result = terminology("validate", "nowhere.ndjson")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "nowhere.ndjson" in result.stderr
+
+
+def test_a_folder_without_files_is_named(terminology, tmp_path):
+    result = terminology("validate", tmp_path)
+    assert result.exit_code == 2
+    assert f"nothing to judge in {tmp_path}" in result.stderr
 
 
 def test_a_missing_column_names_near_ones(terminology, tmp_path):
