@@ -116,11 +116,16 @@ def imported(path: Path, size: int, folder: Path, *period: str) -> tuple[float, 
     return child([*arguments, "--designation", "de=german", "--data-dir", str(folder), "--quiet", *period])
 
 
+def environment() -> dict[str, str]:
+    """That of what is measured: no settings of ours, and modules of Python compiled once, as where it is installed."""
+    unwanted = ("TERMINOLOGY_", "FLASK_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
 def child(arguments: Sequence[str]) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak megabytes of a process that must end well."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TERMINOLOGY_")}
     began = perf_counter()
-    with subprocess.Popen(arguments, env=kept, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(arguments, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         said = process.stderr.read().decode() if process.stderr and process.returncode else ""

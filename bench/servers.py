@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.content import environment
 from bench.report import CannotMeasureError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,11 +79,16 @@ def bare(*, workers: int = 2, app: str = "bench.bare:app") -> Iterator[Server]:
 @contextmanager
 def running(command: Sequence[str], base: str, ready: str, seconds: float = 120) -> Iterator[Server]:
     """Runs the command until the block ends; ready when ``base + ready`` is answered with 200."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TERMINOLOGY_", "FLASK_"))}
     with tempfile.TemporaryFile() as log:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=ROOT, env=kept, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             while not _answers(base + ready):

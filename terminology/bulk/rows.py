@@ -102,14 +102,19 @@ class _Run:
 
     def count(self) -> None:
         """The distinct codings."""
-        key = self._table.key
+        self._table.compare()
+        key = ", ".join(self._table.key)
         rows, ends = self._table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
         if self._dated:
-            rows = f"(SELECT {', '.join(key)}, {self._table.whole()} AS whole FROM {rows})"  # noqa: S608
             ends = "min(whole) AS first, max(whole) AS last, count(*) - count(whole) AS odd"
+            if self._table.full():
+                rows = f"(SELECT {key}, day AS whole FROM {rows})"  # noqa: S608
+            else:  # a text is read as a day once, not in every row
+                self._days()
+                rows += " LEFT JOIN calendar USING (day)"
         self._duck.run(
-            f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM (SELECT {', '.join(key)}, "  # noqa: S608
-            f"count(*) AS n, {ends} FROM {rows} GROUP BY {', '.join(key)})",
+            f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM "  # noqa: S608
+            f"(SELECT {key}, count(*) AS n, {ends} FROM {rows} GROUP BY {key})",
             progress=lambda done: self._how.progress("reading", done),
         )
         self._duck.run("CREATE TABLE unsure (id BIGINT)")
@@ -120,7 +125,7 @@ class _Run:
         """Each coding on all its days; what has findings, or differs, is noted for the second pass."""
         done, unsure = 0, 0
         for some in self._coded():
-            left = [coded.id for coded in some if not self._plain(coded)]
+            left = self._left(some)
             self._insert("unsure", left)
             unsure += len(left)
             done += sum(coded.count for coded in some)
@@ -135,15 +140,18 @@ class _Run:
             done += len(some)
             self._how.progress("judging", 0.5 + done / unsure / 2)
 
-    def _plain(self, coded: Coded) -> bool:
-        """Whether a coding is plainly right on all its days; then it is counted."""
-        if not coded.first or not coded.last or coded.odd:
-            return False
-        if (used := self._how.asking.judge.plain(coded.values, coded.first, coded.last)) is None:
-            return False
-        self._tally.verdicts["right"] += coded.count
-        self._tally.used |= used
-        return True
+    def _left(self, some: list[Coded]) -> list[int]:
+        """Of which codings it takes more to say how they stand; those that are plainly right on all their days are
+        counted."""
+        whole = [(coded, coded.first, coded.last) for coded in some if coded.first and coded.last and not coded.odd]
+        said = self._how.asking.judge.plain([(coded.values, first, last) for coded, first, last in whole])
+        right = set()
+        for (coded, *_), used in zip(whole, said, strict=True):
+            if used is not None:
+                right.add(coded.id)
+                self._tally.verdicts["right"] += coded.count
+                self._tally.used |= used
+        return [coded.id for coded in some if coded.id not in right]
 
     def _right(self, coded: Coded) -> bool:
         """Whether nothing is to be said of a coding on any of its days; then it is counted."""
@@ -220,21 +228,27 @@ class _Run:
         """The spans that the days of the table lie in; the table ``calendar`` says which day is in which."""
         if not self._dated:
             return days.Calendar((), (days.Span(None, None),))
-        self._duck.run(f"CREATE TABLE calendar AS SELECT DISTINCT day, 0 AS span FROM {self._table.rows()}")  # noqa: S608
+        self._days()
         every = [_day(day) for some in self._duck.rows("SELECT day FROM calendar") for (day,) in some]
         codes = (coded.values[:2] for some in self._coded(" JOIN unsure USING (id)") for coded in some)
         found = days.calendar(every, self._how.bounds((system, code) for system, code in codes))
-        whole = f"CAST({self._table.whole()} AS VARCHAR)"
         for number, span in enumerate(found.spans, 1):
-            inside = f"{whole} BETWEEN ? AND ?"
+            inside = "whole BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
             self._duck.run(f"UPDATE calendar SET span = {number} WHERE {inside}", [span.first, span.last])  # noqa: S608
         self._duck.run("UPDATE calendar SET span = -rowid - 1 WHERE span = 0")
         return found
 
+    def _days(self) -> None:
+        """The table ``calendar``: the distinct days as they are written, and as dates where they are full ones."""
+        days_ = f"(SELECT DISTINCT day FROM {self._table.rows()})"  # noqa: S608
+        self._duck.run(
+            f"CREATE TABLE IF NOT EXISTS calendar AS SELECT day, {self._table.whole()} AS whole, 0 AS span FROM {days_}"  # noqa: S608
+        )
+
     def filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
         """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
-        held = dict(zip(self._table.key, values, strict=True))
-        return tuple(held.get(each, self._how.columns.constant.get(each)) or None for each in KEY)
+        held = {**self._how.columns.constant, **self._table.same, **dict(zip(self._table.key, values, strict=True))}
+        return tuple(held.get(each) or None for each in KEY)
 
     def judgement(self, coded: Coded, day: str | None) -> Judgement:
         system, code, version, display = coded.values

@@ -30,6 +30,8 @@ judged by the day of service."""
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 Span = tuple[str | None, str | None]
+Plain = tuple[Sequence[str | None], str, str]
+"""(system, code, version, display) with the first and the last full day of the rows that have them."""
 
 
 def read_bases(stated: Iterable[str], at: str = "date_basis") -> dict[str, Basis]:
@@ -123,13 +125,12 @@ class Judge:
         as long as nothing is found: a finding may name the day, or a code of another system."""
         return self.opinions.turns(Coding(system, code))
 
-    def plain(self, coding: Sequence[str | None], first: str, last: str) -> frozenset[Canonical] | None:
-        """What answers about a row of these (system, code, version, display) on the full days from ``first`` to
-        ``last``, where it is plainly right on all of them: ``judge`` would find nothing. None: ``judge`` must be asked.
-        """
+    def plain(self, asked_of: Sequence[Plain]) -> list[frozenset[Canonical] | None]:
+        """For each what answers about rows of that coding, where it is plainly right on all full days from the first to
+        the last: ``judge`` would find nothing. None: ``judge`` must be asked."""
         if self.value_set is not None:
-            return None
-        return self.opinions.plain_between(Coding(*coding), first, last)
+            return [None] * len(asked_of)
+        return self.opinions.plain_between([(Coding(*coding), first, last) for coding, first, last in asked_of])
 
     def judge(self, record: Record, date: str | None = None) -> Judgement:
         """Every coding on its day (on ``date`` where one is given), and what was found, element by element."""

@@ -8,12 +8,12 @@ Most codes are plainly right: of these the whole engine need not be asked (a sev
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from terminology import aliases, dates, validity
 from terminology.catalog import Scope
-from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue
+from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue, Query
 from terminology.procedures import rules
 from terminology.procedures.coded import asked, label, labelled
 from terminology.procedures.coherence import knowledge
@@ -67,12 +67,24 @@ class _System:
         return zip((first, *turns), (*map(dates.day_before, turns), last), strict=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Ground:
     """The release that answers between two turns; ``sound``: nothing is to be said of it for that time."""
 
     provider: CodeSystemProvider
     sound: bool
+
+    def concepts(self, codes: Iterable[str]) -> Mapping[str, Concept]:
+        """The concepts of these codes, without designations and properties where these are more to read."""
+        return {each.code: each for each in self.provider.select(Query(codes=tuple(codes), detailed=False))}
+
+    def bears(self, concept: Concept | None, coding: Coding, *days: str) -> bool:
+        """Whether the concept is the coding's, active, in force on these days, its display the right one or none."""
+        if concept is None or concept.code != coding.code or concept.abstract or concept.inactive:
+            return False
+        if concept.status not in (None, "active") or (coding.display and coding.display != concept.display):
+            return False
+        return all(validity.own_standing(concept, self.provider, each) in (None, "in") for each in days)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -126,42 +138,51 @@ class Opinions:
 
     def _plainly(self, coding: Coding, on: str | None) -> Opinion | None:
         """The opinion of an active code in the release of that day, with no display or the right one; None: ask."""
-        found = self._sound(coding, on, *((on,) if on else ()))
-        if found is None:
+        ground = self._sound(coding, on)
+        if ground is None:
             return None
-        provider, concept = found
-        shown = label(concept, provider, self.scope)
-        return Opinion("right", (), provider.info.canonical, shown, concept.valid_from, on)
+        concept = ground.provider.find(coding.code or "")
+        if not isinstance(concept, Concept) or not ground.bears(concept, coding, *((on,) if on else ())):
+            return None
+        shown = label(concept, ground.provider, self.scope)
+        return Opinion("right", (), ground.provider.info.canonical, shown, concept.valid_from, on)
 
-    def plain_between(self, coding: Coding, first: str, last: str) -> frozenset[Canonical] | None:
-        """The releases that answer about a coding that is plainly right on all days from ``first`` to ``last``; None:
-        ask. The days of a concept are one period: a part of time whose two ends lie in it lies in it."""
+    def plain_between(self, asked_of: Sequence[tuple[Coding, str, str]]) -> list[frozenset[Canonical] | None]:
+        """For each coding the releases that answer about it, where it is plainly right on all days from the first to
+        the last; None: ask. The days of a concept are one period: a part of time whose two ends lie in it lies in it.
+        Codes of one release are read together."""
+        parts = [self._parts(*each) for each in asked_of]
+        wanted: dict[_Ground, list[str]] = {}
+        for (coding, *_), some in zip(asked_of, parts, strict=True):
+            for ground, *_days in some:
+                wanted.setdefault(ground, []).append(coding.code or "")
+        held = {ground: ground.concepts(codes) for ground, codes in wanted.items()}
+        return [
+            frozenset(ground.provider.info.canonical for ground, *_ in some)
+            if some and all(ground.bears(held[ground].get(coding.code or ""), coding, *days) for ground, *days in some)
+            else None
+            for (coding, *_), some in zip(asked_of, parts, strict=True)
+        ]
+
+    def _parts(self, coding: Coding, first: str, last: str) -> list[tuple[_Ground, str, str]]:
+        """The days from ``first`` to ``last`` by the release that answers; nothing where it must be asked."""
+        found: list[tuple[_Ground, str, str]] = []
         if not self.plain or not coding.system:
-            return None
-        used = set()
+            return found
         for start, end in self._system(coding.system).spans(first, last):
-            found = self._sound(coding, start, start, end)
-            if found is None:
-                return None
-            used.add(found[0].info.canonical)
-        return frozenset(used)
+            ground = self._sound(coding, start)
+            if ground is None:
+                return []
+            found.append((ground, start, end))
+        return found
 
-    def _sound(self, coding: Coding, on: str | None, *days: str) -> tuple[CodeSystemProvider, Concept] | None:
-        """The release of that day with an active concept in force on ``days``, with no display or the right one."""
+    def _sound(self, coding: Coding, on: str | None) -> _Ground | None:
+        """The release of that day, where of a plain code of it nothing but the concept is to be looked at."""
         system, code = coding.system, coding.code
         if not system or not code or coding.version or ":" in code:
             return None
         ground = self._ground(system, on)
-        if ground is None or not ground.sound:
-            return None
-        concept = ground.provider.find(code)
-        if not isinstance(concept, Concept) or concept.code != code or concept.abstract or concept.inactive:
-            return None
-        if concept.status not in (None, "active") or (coding.display and coding.display != concept.display):
-            return None
-        if any(validity.own_standing(concept, ground.provider, each) not in (None, "in") for each in days):
-            return None
-        return ground.provider, concept
+        return ground if ground and ground.sound else None
 
     def _ground(self, system: str, on: str | None) -> _Ground | None:
         turn = bisect_right(self._system(system).turns, on) if on else None
