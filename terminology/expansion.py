@@ -6,7 +6,7 @@ finds in. Decoration comes last, and only for the page that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import cast
@@ -330,17 +330,11 @@ def pushed_down(value_set: ValueSet, scope: Scope, trail: Trail, wish: Wish) -> 
     whatever the size of the system. None where the value set is anything else, and where it fits on one page that may
     be nested."""
     count = wish.count
-    parts = included(value_set.concepts)
-    if count is None or isinstance(value_set.concepts, Difference) or len(parts) != 1:
+    found = one_query(value_set, scope) if count is not None else None
+    if count is None or found is None or (found.provider.info.expansion_cap or count) < count:
         return None
-    part = parts[0]
-    if not isinstance(part, Select) or part.query.listed is not None:
-        return None
+    part, provider, counted = found.select, found.provider, found.counted
     listing = _Listing(value_set, scope, trail, wish.text, overload(value_set.concepts, None))
-    provider = edition(part, scope).provider
-    counted = _counted(provider)
-    if provider is None or counted is None or (provider.info.expansion_cap or count) < count:
-        return None
     query = listing.query(part)
     if wish.nested and not wish.offset and counted.count(query) <= count:
         return None
@@ -351,14 +345,44 @@ def pushed_down(value_set: ValueSet, scope: Scope, trail: Trail, wish: Wish) -> 
     start, language = wish.offset or 0, value_set.info.language
     selection = provider.select(replace(query, offset=start, limit=count + 1, detailed=wish.detailed))
     listing.note_open(provider, selection)
-    found = list(selection)
-    # One more than the page tells that it is the last one: then nothing is left to count.
-    last = len(found) <= count and bool(found or not start)
-    total = start + len(found) if last else counted.count(query)
-    shown = [Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in found[:count]]
+    concepts = list(selection)
+    total = total_of(len(concepts), start, count, lambda: counted.count(query))
+    shown = [
+        Member(provider, concept, None, language, versioned=False, vouched=vouched) for concept in concepts[:count]
+    ]
     for member in shown if scope.on else ():
         trail.note_day(member, scope.on or "")
     return Page(tuple(map(Node, shown)), total)
+
+
+@quickly
+@dataclass(frozen=True, slots=True, eq=False)
+class OneQuery:
+    """A value set that is one query to one code system which counts without listing."""
+
+    select: Select
+    provider: CodeSystemProvider
+    counted: Counted
+
+
+def one_query(value_set: ValueSet, scope: Scope) -> OneQuery | None:
+    """The value set as one query; None where it is anything else."""
+    parts = included(value_set.concepts)
+    if isinstance(value_set.concepts, Difference) or len(parts) != 1:
+        return None
+    part = parts[0]
+    if not isinstance(part, Select) or part.query.listed is not None:
+        return None
+    provider = edition(part, scope).provider
+    counted = _counted(provider)
+    return None if provider is None or counted is None else OneQuery(part, provider, counted)
+
+
+def total_of(read: int, start: int, page: int, counted: Callable[[], int]) -> int:
+    """How many codes there are in all, where one more than a page was asked for: if that did not come the page is the
+    last one, and nothing is left to count."""
+    last = read <= page and bool(read or not start)
+    return start + read if last else counted()
 
 
 def _refuse_undated(provider: CodeSystemProvider, query: Query, on: str) -> None:

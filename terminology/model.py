@@ -336,6 +336,18 @@ class Headed(Protocol):
     def head(self, code: str) -> Concept | Miss: ...
 
 
+Head = tuple[str, str, int]
+"""Of an active concept: code, display, and whether it is abstract."""
+
+
+@runtime_checkable
+class Listing(Counted, Protocol):
+    """Optional capability of a provider that counts: the concepts of a query that lists no codes, where nothing is to
+    be told of them but a Head; None: ``select`` them."""
+
+    def heads(self, query: Query) -> list[Head] | None: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """A code system whose codes are made by rules, so that there is no list of them (``info.enumerable`` is false).

@@ -12,6 +12,10 @@ Level = Literal["system", "type", "instance"]
 BOTH: tuple[FhirVersion, ...] = ("R4", "R5")
 
 
+Engine = Callable[[Any], Json]
+"""Answers what is given (``parameters.Given``) in full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of an operation.
@@ -40,7 +44,8 @@ class Operation:
     kept; ``scope`` names the resource types that a token must be allowed to read; ``cost`` is the class for limits.
     ``setting`` names the one that switches the operation off. ``extends``: it takes more than HL7's definition says, so
     statements name ours. One that is answered ``later`` is a job (``rest.jobs``): its ``run`` says whether its records
-    could be judged, and it has no ``respond`` of its own.
+    could be judged, and it has no ``respond`` of its own. ``plainly(given, scope, engine)`` is the short way of what is
+    most often asked, for who states nothing of the ``scope``: the same answer in R5 form, or None to ask the engine.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Operation:
     setting: str | None = None
     extends: bool = False
     later: bool = False
+    plainly: Callable[[Any, Any, Engine], Json | None] | None = None
 
     @property
     def asked_by_get(self) -> bool:

@@ -119,6 +119,12 @@ def _entry(entry: Json, index: int) -> Given:
     return Given(name, None, "empty")
 
 
+def known(operation: Operation, given: Sequence[Given]) -> Sequence[Given]:
+    """What came without what the operation does not know."""
+    named = _named(operation)
+    return [entry for entry in given if entry.name in named]
+
+
 def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) -> Arguments:
     """Arguments of ``operation``; raises Invalid with every reason at once."""
     ordinary = _ordinary(operation, given)

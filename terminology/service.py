@@ -111,8 +111,22 @@ class State:
 
     def call(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Json:
         """The answer to a call, in R5 form; raises Refusal."""
-        request = self.request(operation, given, exchange)
-        return operation.respond(operation.run(request), request)
+
+        def engine(given: Sequence[Given]) -> Json:
+            request = self.request(operation, given, exchange)
+            return operation.respond(operation.run(request), request)
+
+        if (
+            operation.plainly is not None
+            and exchange.level == "type"
+            and not exchange.strict
+            and _states_nothing(exchange)
+        ):
+            scope = self._shared_scope(self.catalog(exchange.fhir), exchange.fhir, exchange.accept_language)
+            made = operation.plainly(parameters.known(operation, given), scope, engine)
+            if made is not None:
+                return made
+        return engine(given)
 
     def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Request:
         """The typed request of a call; raises Refusal with every reason."""
@@ -130,7 +144,7 @@ class State:
         """The Scope of one request: the catalog with the resources that it brings over it, and its rules. Those that
         state nothing of it share one."""
         catalog = self.catalog(exchange.fhir)
-        if exchange.threshold is None and exchange.cache_id is None and SCOPING.isdisjoint(arguments):
+        if _states_nothing(exchange) and SCOPING.isdisjoint(arguments):
             return self._shared_scope(catalog, exchange.fhir, exchange.accept_language)
         guests = self._guests.layers(operation, arguments, exchange)
         for layer in reversed(guests):
@@ -187,6 +201,11 @@ def catalogs(settings: Settings, content: tuple[Any, ...]) -> dict[FhirVersion, 
 
 def _remade(settings: Settings, content: tuple[Any, ...]) -> State:
     return State(settings, catalogs(settings, content), content)
+
+
+def _states_nothing(exchange: Exchange) -> bool:
+    """True where no header bears on the scope but Accept-Language."""
+    return exchange.threshold is None and exchange.cache_id is None
 
 
 def _lenient(header: str | None) -> Languages:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from terminology import aliases
@@ -18,6 +16,7 @@ from terminology.issues import TooCostly, issue, text
 from terminology.languages import textual
 from terminology.model import Canonical, Json, Select, ValueSet
 from terminology.operation import Operation, Parameter
+from terminology.operations.plain_expand import identifier, now, plainly
 from terminology.operations.shared import (
     EXPAND_PARAMETERS,
     SUPPLEMENTS,
@@ -78,42 +77,6 @@ def run(request: Request) -> Expansion:
     scope = request.scope.but(expanding=True, active_only=arguments.flag("activeOnly"), languages=languages)
     _refuse_count(arguments.get("count"), scope)
     scope = prepare(value_set, scope)
-    if not _alike(request, value_set, scope):
-        return _expanded(request, value_set, scope)
-    key = ("expansion", value_set, scope.default_supplements, scope.guests, scope.decorate, scope.limits.expansion)
-    made: list[Expansion] = []
-    kept = scope.catalog.remembered(key, lambda: _small(_expanded(request, value_set, scope), made))
-    if made or kept is None:
-        return made[0]
-    return replace(kept, identifier=_identifier(), timestamp=_now())
-
-
-KEPT_CODES = 100
-"""The largest expansion that is kept by the catalog, for who asks for all of it and states nothing else: a client that
-asks by POST, to which no answer is kept, asks for the same ones again and again."""
-
-
-def _alike(request: Request, value_set: ValueSet, scope: Scope) -> bool:
-    """True for a request that states nothing but a value set that is here: every such request gets the same codes."""
-    asked = request.scope
-    stated = scope.on or scope.supplements or scope.versions.rules or asked.languages or asked.reader
-    if stated or not request.arguments.keys() <= _NAMING:
-        return False
-    canonical = value_set.info.canonical
-    return scope.catalog.value_set(canonical.url, canonical.version) is value_set
-
-
-_NAMING = frozenset(("url", "valueSetVersion"))
-
-
-def _small(outcome: Expansion, made: list[Expansion]) -> Expansion | None:
-    """The outcome where it is to be kept; ``made`` has it in any case."""
-    made.append(outcome)
-    return outcome if len(outcome) <= KEPT_CODES else None
-
-
-def _expanded(request: Request, value_set: ValueSet, scope: Scope) -> Expansion:
-    arguments, languages = request.arguments, scope.languages
     trail = Trail()
     searching = "filter" in arguments and _searches_whole_system(value_set)
     words, count, offset = (arguments.get(name) for name in ("filter", "count", "offset"))
@@ -195,17 +158,9 @@ def _outcome(
         unclosed=tuple(text(said, scope.reader.primary) for said in trail.open.values()),
         offset=arguments.get("offset", 0 if "count" in arguments else None),
         with_definition=arguments.flag("includeDefinition"),
-        identifier=_identifier(),
-        timestamp=_now(),
+        identifier=identifier(),
+        timestamp=now(),
     )
-
-
-def _identifier() -> str:
-    return f"urn:uuid:{uuid.uuid4()}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _decorated(node: Node, wanted: Wanted) -> Decorated:
@@ -431,5 +386,6 @@ EXPAND = Operation(
     respond=respond,
     scope=("ValueSet", "CodeSystem"),
     cost="costly",
+    plainly=plainly,
     contradictions=(("url", "valueSet"),),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from terminology.model import CodeSystemInfo, Concept, Miss, Query, Selection, Subsumption
+from terminology.model import CodeSystemInfo, Concept, Head, Miss, Query, Selection, Subsumption
 from terminology.storage import code_system_query as ask
 from terminology.storage.code_system_file import CodeSystemFile
 
@@ -39,6 +39,9 @@ class FileProvider:
 
     def count(self, query: Query) -> int:
         return ask.count(self.file, query)
+
+    def heads(self, query: Query) -> list[Head] | None:
+        return ask.heads(self.file, query)
 
     def subsumes(self, a: str, b: str) -> Subsumption | None:
         if a == b:

@@ -13,7 +13,7 @@ from typing import Any
 
 from terminology import dates, patterns
 from terminology.issues import Invalid, NotSupported, issue
-from terminology.model import CodeSystemInfo, Concept, Designation, Filter, Property, Query
+from terminology.model import CodeSystemInfo, Concept, Designation, Filter, Head, Property, Query
 from terminology.storage.code_system_file import CodeSystemFile, revived
 
 CHUNK = 200
@@ -93,15 +93,29 @@ def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
 
 
 def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Concept]:
-    if query.listed is not None:
-        rows = _in_listed_order(file, query, where)
-    else:
-        end = -1 if query.limit is None else query.limit
-        sql = f"SELECT {_OWN_COLUMNS} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
-        rows = iter(file.connection.execute(sql, where.arguments))
+    rows = _in_listed_order(file, query, where) if query.listed is not None else _rows(file, query, where, _OWN_COLUMNS)
     while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
         yield from hydrated(file.connection, chunk, detailed=query.detailed)
 
+
+def _rows(file: CodeSystemFile, query: Query, where: _Where, columns: str) -> sqlite3.Cursor:
+    """Rows of a query that lists no codes, in the file's order."""
+    end = -1 if query.limit is None else query.limit
+    sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
+    return file.connection.execute(sql, where.arguments)
+
+
+def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
+    """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
+    of them, or it has no display."""
+    rows = _rows(file, query, conditions(file.info, query, file.connection), _HEADS).fetchall()
+    for _, display, _, inactive, status, extensions in rows:
+        if display is None or inactive or extensions or status not in (None, "active"):
+            return None
+    return [row[:3] for row in rows]
+
+
+_HEADS = "concept.code, display, abstract, inactive, status, extensions"
 
 _TEXT = "search CROSS JOIN concept ON concept.id = search.rowid"
 _BELOW = "closure AS driver CROSS JOIN concept ON concept.id = driver.descendant"
