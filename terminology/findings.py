@@ -139,6 +139,14 @@ FINDINGS: Mapping[str, Sentence] = {
         "Of the profile {0} the bound codes and the elements it needs were checked, not its other rules",
     ),
     "OWN_VALIDATE_MODE": Sentence(
-        _E, "not-supported", None, "$validate with the mode '{0}' is not done here. Leave it out, or send mode=create"
+        _E, "not-supported", None, "$validate with the mode '{0}' is not done here. Leave it out, or send mode={1}"
+    ),
+    "OWN_RESOURCE_FITS": Sentence(
+        _I,
+        "informational",
+        None,
+        "This {0} breaks no rule that is checked where one is stored: shape, required bindings, the rules of its "
+        "type, and whether the engine can read it. Not checked: other profiles, references, and whether it may be "
+        "written here",
     ),
 }

@@ -46,6 +46,7 @@ class Operation:
     statements name ours. One that is answered ``later`` is a job (``rest.jobs``): its ``run`` says whether its records
     could be judged, and it has no ``respond`` of its own. ``plainly(given, scope, engine)`` is the short way of what is
     most often asked, for who states nothing of the ``scope``: the same answer in R5 form, or None to ask the engine.
+    ``verbatim``: a resource in its body is about itself, so it is handed over in the FHIR version in which it came.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Operation:
     extends: bool = False
     later: bool = False
     plainly: Callable[[Any, Any, Engine], Json | None] | None = None
+    verbatim: bool = False
 
     @property
     def asked_by_get(self) -> bool:

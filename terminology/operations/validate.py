@@ -44,7 +44,7 @@ def run(request: Request) -> Validated:
     arguments, kind = request.arguments, request.operation.resource
     mode = arguments.get("mode")
     if mode is not None and mode not in MODES:
-        raise NotSupported(issue("OWN_VALIDATE_MODE", mode, at="mode"))
+        raise NotSupported(issue("OWN_VALIDATE_MODE", mode, "create", at="mode"))
     resource = arguments.get("resource")
     if resource is None:
         raise Invalid(issue("OWN_MISSING_PARAMETER", "resource", f"send the {kind} to validate", at="resource"))

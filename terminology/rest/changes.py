@@ -12,16 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from terminology import resources
+from terminology.acceptance import flaws
 from terminology.issues import Invalid, NotAllowed, NotFound, Refusal, Unprocessable, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 from terminology.rest.exchange import Asked, Conflict, Gone, Pairs, PreconditionFailed, Service, pairs
 from terminology.rest.search_terms import terms
 from terminology.storage.records import CanonicalTaken, Head, Version, Writer
 from terminology.wire import json_text
-from terminology.wire.checks import reasons
 from terminology.wire.r4 import from_r4, to_r4
-from terminology.wire.rules import broken
 
 KINDS = ("CodeSystem", "ValueSet", "ConceptMap", "NamingSystem")
 """The types that clients may change."""
@@ -96,18 +94,8 @@ class Changes:
 
     def valid(self, resource: Json) -> Json:
         """The resource; raises Unprocessable with every reason for which it cannot be stored."""
-        kind = resource["resourceType"]
-        found = broken(resource, self._fhir)
-        places = {path for path, _ in found}
-        found += [each for each in reasons(resource, self._fhir) if each[0] not in places]
-        if found:
-            raise Unprocessable(*(issue("OWN_RESOURCE_RULE", path, said, at=path) for path, said in found))
-        try:
-            resources.layer([{**self.r5(resource), "id": resource.get("id", "new")}])
-        except Refusal as refused:
-            raise Unprocessable(*refused.issues) from refused
-        if len(resource.get("url", "")) > 2048:
-            raise Unprocessable(issue("OWN_TOO_LONG", "url", 2048, at=f"{kind}.url"))
+        if found := flaws(resource, self._fhir):
+            raise Unprocessable(*found)
         return resource
 
     def r5(self, resource: Json) -> Json:

@@ -127,6 +127,10 @@ class Endpoint:
 
     def _hint(self, path: str) -> str:
         """What was probably meant by an address that means nothing."""
+        kind, _, rest = path.partition("/")
+        identity, _, name = rest.partition("/")
+        if _IDENTITY.fullmatch(identity) and name.startswith("$") and f"{kind}/{name}" in self.routes:
+            return f"{name} is asked of the type here, not of one {kind}: send it to {kind}/{name}"
         tidy = "/".join(part for part in path.split("/") if part)
         if tidy != path and tidy in self.routes:
             return f"Ask for {tidy or 'the base'} without the extra slashes"
@@ -203,7 +207,7 @@ class Endpoint:
             if query:
                 return []
             raise Invalid(issue("OWN_MALFORMED_BODY", "it is empty. Send a Parameters resource"))
-        if self.fhir == "R4":
+        if self.fhir == "R4" and not operation.verbatim:
             resource = from_r4(resource)
         kind = resource["resourceType"]
         if kind == "Parameters":
