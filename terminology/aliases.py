@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from terminology.catalog import Catalog, Scope
-from terminology.conceptset import leaves
+from terminology.conceptset import leaves, reselected
 from terminology.issues import issue
-from terminology.model import Coding, ConceptSet, Difference, Import, Intersection, Issue, Select, Union, ValueSet
+from terminology.model import Coding, Issue, Select, ValueSet
 
 
 def meant(url: str, scope: Scope) -> str:
@@ -56,18 +56,11 @@ def unaliased(value_set: ValueSet, scope: Scope) -> ValueSet:
     """The value set with the urls of the code systems that its author named otherwise."""
     systems = {leaf.system.url for leaf in leaves(value_set.concepts) if isinstance(leaf, Select)}
     urls = {system: url for system in systems if (url := _held(system, scope.catalog))}
-    return replace(value_set, concepts=_renamed(value_set.concepts, urls)) if urls else value_set
+    if not urls:
+        return value_set
+    return replace(value_set, concepts=reselected(value_set.concepts, lambda select: _renamed(select, urls)))
 
 
-def _renamed(concepts: ConceptSet, urls: dict[str, str]) -> ConceptSet:
-    if isinstance(concepts, Import):
-        return concepts
-    if isinstance(concepts, Select):
-        sent = concepts.system.url
-        if sent not in urls:
-            return concepts
-        return replace(concepts, system=replace(concepts.system, url=urls[sent]), alias=sent)
-    if isinstance(concepts, Difference):
-        return Difference(_renamed(concepts.kept, urls), _renamed(concepts.removed, urls))
-    parts = tuple(_renamed(part, urls) for part in concepts.parts)
-    return Union(parts) if isinstance(concepts, Union) else Intersection(parts)
+def _renamed(select: Select, urls: dict[str, str]) -> Select:
+    sent = select.system.url
+    return replace(select, system=replace(select.system, url=urls[sent]), alias=sent) if sent in urls else select

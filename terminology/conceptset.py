@@ -7,7 +7,7 @@ intersection, excludes are taken away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from terminology import versions
@@ -181,6 +181,18 @@ def leaves(concepts: ConceptSet) -> Iterator[Select | Import]:
     else:
         for part in concepts.parts:
             yield from leaves(part)
+
+
+def reselected(concepts: ConceptSet, change: Callable[[Select], Select]) -> ConceptSet:
+    """The same set with every select changed."""
+    if isinstance(concepts, Import):
+        return concepts
+    if isinstance(concepts, Select):
+        return change(concepts)
+    if isinstance(concepts, Difference):
+        return Difference(reselected(concepts.kept, change), reselected(concepts.removed, change))
+    parts = tuple(reselected(part, change) for part in concepts.parts)
+    return Union(parts) if isinstance(concepts, Union) else Intersection(parts)
 
 
 @quickly

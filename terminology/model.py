@@ -459,7 +459,8 @@ class ValueSet:
     """A value set: its concepts as algebra, and what rides along with them.
 
     ``defaults`` are the expansion parameters the author put on the compose; ``inactive`` is
-    ``compose.inactive`` (None where the author did not say); ``contained`` are value sets that only this one sees.
+    ``compose.inactive`` (None where the author did not say), ``locked`` its lockedDate; ``contained`` are value sets
+    that only this one sees.
     """
 
     info: ValueSetInfo
@@ -469,6 +470,7 @@ class ValueSet:
     supplements: tuple[str, ...] = ()
     defaults: tuple[tuple[str, Json], ...] = ()
     contained: Mapping[str, ValueSet] = field(default_factory=dict)
+    locked: str | None = None
 
 
 # --- Concept maps ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from terminology import aliases, validity, versions
+from terminology import validity, versions
 from terminology.catalog import Scope, names
 from terminology.conceptset import leaves
 from terminology.frozen import quickly
@@ -22,6 +22,7 @@ from terminology.issues import (
     missing_supplements,
     versions_list,
 )
+from terminology.locked import settled
 from terminology.model import (
     Canonical,
     CodeSystemInfo,
@@ -156,13 +157,13 @@ def imported(named: Import, owner: ValueSet, scope: Scope) -> Imported:
         inner = owner.contained.get(canonical.url)
         if inner is None:
             raise NotFound(_missing(canonical, scope))
-        inner = aliases.unaliased(inner, scope)
+        inner = settled(inner, scope, owner.locked)
         return Imported(inner, entered(inner, scope), contained=True)
     choice = scope.versions.choose(canonical.url, canonical.version)
     found = scope.catalog.value_set(canonical.url, choice.version)
     if found is None:
         raise NotFound(_missing(Canonical(canonical.url, choice.version), scope))
-    found = aliases.unaliased(found, scope)
+    found = settled(found, scope, owner.locked)
     return Imported(found, entered(found, scope), choice.rule)
 
 

@@ -330,6 +330,9 @@ def _value_set(resource: Json) -> ValueSet:
     else:
         held = Union(())
     compose = compose if isinstance(compose, dict) else {}
+    locked = compose.get("lockedDate")
+    if locked is not None and not dates.known(locked):
+        raise _refuse(resource, f"its lockedDate '{str(locked)[:40]}' is no date")
     return ValueSet(
         info=info,
         concepts=held,
@@ -342,6 +345,7 @@ def _value_set(resource: Json) -> ValueSet:
             for entry in resource.get("contained", [])
             if entry.get("resourceType") == "ValueSet" and entry.get("id")
         },
+        locked=locked,
     )
 
 

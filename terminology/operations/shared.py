@@ -10,6 +10,7 @@ from terminology import aliases, resources
 from terminology.catalog import Scope
 from terminology.issues import Invalid, NotFound, issue
 from terminology.languages import Languages
+from terminology.locked import settled
 from terminology.model import Canonical, CodeSystemProvider, Coding, Json, ValueSet
 from terminology.operation import Parameter
 from terminology.parameters import Arguments, Given, read
@@ -67,9 +68,9 @@ def inline_code_system(request: Request, name: str) -> CodeSystemProvider | None
 
 def named_value_set(request: Request) -> ValueSet:
     """The value set of a request: inline, by url and version, or the instance; raises NotFound. Its code systems have
-    their urls, whatever its author called them."""
+    their urls, whatever its author called them, and the versions of its locked date."""
     sent = _sent_value_set(request)
-    return _named_value_set(request) if sent is None else aliases.unaliased(sent, request.scope)
+    return _named_value_set(request) if sent is None else settled(sent, request.scope)
 
 
 def _sent_value_set(request: Request) -> ValueSet | None:
@@ -99,7 +100,7 @@ def _named_value_set(request: Request) -> ValueSet:
     if found is None:
         raise NotFound(issue("Unable_to_resolve_value_Set_", Canonical(canonical.url, version)))
     key = ("value set by urls", canonical.url, version)
-    return catalog.remembered(key, lambda: aliases.unaliased(found, scope)) or found
+    return catalog.remembered(key, lambda: settled(found, scope)) or found
 
 
 class Stated(TypedDict):

@@ -13,6 +13,7 @@ from typing import Any, Protocol, get_args
 from terminology import dates
 from terminology.catalog import Scope
 from terminology.issues import Invalid, NotFound, issue
+from terminology.locked import settled
 from terminology.model import Canonical, Coding, FhirVersion, Issue, Json, ValueSet
 from terminology.procedures import profiles, reading, rules
 from terminology.procedures.agreements import Agreements
@@ -207,7 +208,7 @@ def _value_set(named: str, scope: Scope) -> ValueSet:
     found = scope.catalog.value_set(canonical.url, canonical.version)
     if found is None:
         raise NotFound(issue("Unable_to_resolve_value_Set_", canonical, at="valueSet"))
-    return found
+    return settled(found, scope)
 
 
 # --- findings --------------------------------------------------------------------------------------------------
