@@ -126,7 +126,7 @@ def _frame(url: str, scope: Scope, answer: Json) -> Frame:
     """What an answer of the engine has in common with others of its value set."""
     canonical = Canonical.parse(url)
     value_set = scope.catalog.value_set(canonical.url, canonical.version)
-    if value_set is None or value_set.defaults or value_set.info.language or value_set.supplements:
+    if value_set is None or value_set.defaults or value_set.info.language or value_set.supplements or value_set.locked:
         return ENGINES
     found = one_query(value_set, scope)
     if found is None or found.select.alias or not isinstance(found.provider, Listing):

@@ -36,12 +36,13 @@ EXPAND = BY_NAME["ValueSet", "expand"]
 def loaded(systems: list[Json], sets: list[Json], **stated: Any) -> Iterator[State]:
     """A service with the code systems in files, as an import leaves them."""
     with tempfile.TemporaryDirectory() as held:
-        files = {}
+        files: dict[str, tuple[FileProvider, ...]] = {}
         for number, system in enumerate(systems):
             info = provider(system).info
             folder = Path(held) / str(number)
             folder.mkdir()
-            files[system["url"]] = (FileProvider.open(compile_file(info, concepts(system, info), folder)[0]),)
+            made = FileProvider.open(compile_file(info, concepts(system, info), folder)[0])
+            files[system["url"]] = (*files.get(system["url"], ()), made)
         catalog = replace(layer([*systems, *sets]), code_systems=files)
         yield State(Settings(installed_content=False, **stated), {"R4": catalog, "R5": catalog})
 
@@ -121,6 +122,7 @@ PLAIN = [
     ([CONTENT], {**WHOLE, "status": "retired"}, {"filter": "disp", "count": 3}, True),
     ([CONTENT], value_set(include("a", "b")), {"count": 1}, False),
     ([CONTENT], value_set(include(), exclude=[include("b")]), {"filter": "disp", "count": 3}, False),
+    ([CONTENT], value_set(include(), lockedDate="2019-01-15"), {"filter": "disp", "count": 3}, False),
     ([ODD], WHOLE, {"filter": "disp", "count": 3}, False),
     ([ODD], WHOLE, {"count": 1}, False),
     ([ODD], WHOLE, {"filter": "c", "count": 3}, True),
@@ -221,3 +223,13 @@ def test_pages_of_a_supplemented_system_are_the_engines():
     with loaded([CONTENT], [pack, WHOLE]) as state:
         for text in ("zus", "disp"):
             same(state, asked(VS, filter=text, count=3))
+
+
+def test_pages_of_a_locked_set_are_of_the_release_of_that_day():
+    period = {"effectivePeriod": {"start": "2019-01-01", "end": "2019-12-31"}}
+    old, new = {**ODD, "version": "2019", **period}, {**CONTENT, "version": "2020"}
+    with loaded([new, old], [value_set(include(), lockedDate="2019-06-01")]) as state:
+        for page in PAGES:
+            same(state, asked(VS, **page))
+        found = state.call(EXPAND, asked(VS, filter="display", count=3), Exchange())["expansion"]
+        assert [each["code"] for each in found["contains"]] == ["old", "c"]
