@@ -19,7 +19,8 @@ from pathlib import Path
 from terminology.backup.manifest import INDEX, NAME, STATE, STORE, Manifest, Piece
 from terminology.issues import Invalid, NotFound, issue
 from terminology.storage import copies
-from terminology.storage.library import FORMAT, Entry, Library, sync
+from terminology.storage.durable import sync
+from terminology.storage.library import FORMAT, Entry, Library
 
 BLOCK = 1 << 20
 PRIVATE = 0o600

@@ -32,7 +32,7 @@ def restore(path: Path, places: Places, progress: Progress, *, replace: bool, dr
     new one is there."""
     if not replace and not dry_run:
         _empty(places)
-    with restoring.place(places.library) as made:
+    with restoring.place(places.library.folder) as made:
         try:
             manifest = _read(path, made, places, progress)
             _judge(path, made, manifest)
@@ -40,7 +40,7 @@ def restore(path: Path, places: Places, progress: Progress, *, replace: bool, dr
             raise Invalid(issue("OWN_BACKUP_UNWRITABLE", made, failed.strerror or failed)) from failed
         if not dry_run:
             databases = {name: live for name, live in places.databases.items() if name in manifest.by_name}
-            restoring.commit(places.library, made, databases)
+            places.library.restore(made, databases)
     return manifest
 
 

@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from terminology.issues import NotAllowed, issue
-from terminology.storage.library import Library, locked, written
+from terminology.storage.durable import locked, written
+from terminology.storage.library import Library
 
 KEPT = 86_400
 """Seconds after which what an earlier pull fetched is too old to go on with."""

@@ -12,7 +12,6 @@ visible at once. Killed before, nothing happened; what it left is removed by the
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -20,23 +19,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 from terminology.issues import Invalid, Refusal, issue
 from terminology.model import Canonical, Json
+from terminology.storage import restoring
 from terminology.storage.code_system_file import SUFFIX
+from terminology.storage.durable import abandoned, durable, locked, sync, written
 
 log = logging.getLogger(__name__)
 
 INDEX = "index.json"
-RESTORING = ".restore.json"
 FORMAT = 1
-WRITERS = 16
-"""How many files are put on the disk at a time."""
 GRACE = 2.0
 """Seconds for which a file that was replaced is kept: a server looks for a new index once a second."""
 
@@ -161,7 +158,7 @@ class Library:
                 moving.append((path, self.path(entry)))
                 (new if known is None else replaced).append(entry)
                 held[entry.key] = entry
-            _durable(path for path, _ in moving)
+            durable(path for path, _ in moving)
             for path, target in moving:
                 target.parent.mkdir(exist_ok=True)
                 path.replace(target)
@@ -189,26 +186,23 @@ class Library:
                         shutil.copyfile(self.folder / name, linked)
             yield entries, stage.folder
 
-    def sweep(self) -> None:
-        """Removes the files that the index does not name, after the grace time; the caller holds the lock."""
-        self._sweep(self.entries(), waiting=True)
+    def restore(self, made: Path, databases: Mapping[str, Path]) -> None:
+        """Puts the new state in ``made`` (``storage.restoring``) in place of this one."""
+        with self._alone():
+            restoring.commit(self.folder, made, databases)
+            self._sweep(self.entries(), waiting=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """The lock of those who write; a restore that was decided is finished first."""
         with locked(self.folder / ".lock"):
-            if (self.folder / RESTORING).exists():
-                from terminology.storage import restoring  # noqa: PLC0415  hardly ever
-
-                restoring.finish(self.folder)
+            restoring.finish(self.folder)
             yield
 
     def _settle(self) -> None:
         """Finishes a restore that was decided, unless somebody is at it."""
-        if not (self.folder / RESTORING).exists():
+        if not restoring.decided(self.folder):
             return
-        from terminology.storage import restoring  # noqa: PLC0415  hardly ever
-
         try:
             with locked(self.folder / ".lock", wait=False):
                 restoring.finish(self.folder)
@@ -232,7 +226,7 @@ class Library:
         for each in stale:
             each.unlink(missing_ok=True)
         for place in self.folder.glob(".import-*"):
-            if _abandoned(place / "lock"):
+            if abandoned(place / "lock"):
                 shutil.rmtree(place, ignore_errors=True)
 
 
@@ -267,20 +261,6 @@ class Stage:
         return self._library.publish(self._files.values())
 
 
-def _durable(paths: Iterable[Path]) -> None:
-    """Puts files on the disk, several at a time: of thousands that wait, a journal takes many in one turn."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  not for a server, which only reads
-
-    with ThreadPoolExecutor(WRITERS) as threads:
-        for _ in threads.map(_synced, paths):
-            pass
-
-
-def _synced(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
-
-
 def _same(a: Entry, b: Entry) -> bool:
     return (a.file, a.head, a.fhir, a.snapshot) == (b.file, b.head, b.fhir, b.snapshot)
 
@@ -288,51 +268,3 @@ def _same(a: Entry, b: Entry) -> bool:
 def _slug(entry: Entry) -> str:
     text = f"{entry.kind}-{entry.url.rstrip('/').rpartition('/')[2]}-{entry.version or 'unversioned'}"
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)[:80]
-
-
-def written(path: Path, content: bytes) -> None:
-    """Writes a file that is either there in full or not at all, also after power was lost."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
-    sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Puts the names in a folder on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Holds a lock that ends with the process, however that ends. Raises BlockingIOError where it need not wait."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _abandoned(lock: Path) -> bool:
-    """True when no process holds the lock any more."""
-    handle: Any = None
-    try:
-        handle = os.open(lock, os.O_RDWR)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return lock.parent.is_dir() and time.time() - lock.parent.stat().st_mtime > 60
-    except OSError:
-        return False
-    finally:
-        if handle is not None:
-            with suppress(OSError):
-                os.close(handle)
-    return True

@@ -19,38 +19,42 @@ from pathlib import Path
 from typing import Any
 
 from terminology.issues import Invalid, issue
-from terminology.storage.library import INDEX, RESTORING, Library, locked, sync, written
+from terminology.storage.durable import sync, written
 
+RESTORING = ".restore.json"
 PREFIX = ".restore-"
 FILES = "library"
 """The folder of a place that holds the new files of the library, and its index."""
 
 
 @contextmanager
-def place(library: Library) -> Iterator[Path]:
+def place(folder: Path) -> Iterator[Path]:
     """A folder for the new state, empty; removed at the end unless the restore is decided."""
-    library.folder.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=library.folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=folder))
     try:
         yield made
     finally:
-        if _decided(library.folder) != made.name:
+        if _place_of(folder) != made.name:
             shutil.rmtree(made, ignore_errors=True)
 
 
-def commit(library: Library, made: Path, databases: Mapping[str, Path]) -> None:
-    """Decides and finishes a restore. ``databases``: file of the place → the live database that it replaces."""
-    for folder in {path.parent for path in made.rglob("*")} | {made}:
-        sync(folder)
+def commit(folder: Path, made: Path, databases: Mapping[str, Path]) -> None:
+    """Decides and finishes a restore; the caller holds the library's lock. ``databases``: file of the place → the live
+    database that it replaces."""
+    for inner in {path.parent for path in made.rglob("*")} | {made}:
+        sync(inner)
     plan = {"place": made.name, "databases": {name: str(path.absolute()) for name, path in databases.items()}}
-    with locked(library.folder / ".lock"):
-        finish(library.folder)
-        written(library.folder / RESTORING, json.dumps(plan).encode())
-        finish(library.folder)
-        library.sweep()
-        for left in library.folder.glob(f"{PREFIX}*"):
-            if left.name != made.name and not _alive(left):
-                shutil.rmtree(left, ignore_errors=True)
+    written(folder / RESTORING, json.dumps(plan).encode())
+    finish(folder)
+    for left in folder.glob(f"{PREFIX}*"):
+        if left.name != made.name and not _alive(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def decided(folder: Path) -> bool:
+    """Whether a restore was decided that nobody finished yet."""
+    return (folder / RESTORING).exists()
 
 
 def finish(folder: Path) -> None:
@@ -68,8 +72,8 @@ def finish(folder: Path) -> None:
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
         sync(target.parent)
-    if (files / INDEX).exists():
-        (files / INDEX).replace(folder / INDEX)
+    for index in (path for path in files.glob("*") if path.is_file()):
+        index.replace(folder / index.name)
         sync(folder)
     (folder / RESTORING).unlink()
     sync(folder)
@@ -87,7 +91,7 @@ def _plan(folder: Path) -> dict[str, Any] | None:
         raise Invalid(issue("OWN_LIBRARY_UNREADABLE", marker, wrong)) from wrong
 
 
-def _decided(folder: Path) -> str | None:
+def _place_of(folder: Path) -> str | None:
     """The name of the place of a restore that is decided and not finished."""
     plan = _plan(folder)
     return plan["place"] if plan else None

@@ -23,7 +23,9 @@ from terminology.catalog import Catalog
 from terminology.discovery import Loaded
 from terminology.issues import Invalid, NotAllowed, NotSupported, Refusal
 from terminology.storage import Member, Storage, restoring
-from terminology.storage.library import RESTORING, Library, written
+from terminology.storage.durable import written
+from terminology.storage.library import Library
+from terminology.storage.restoring import RESTORING
 
 RESTORER = """
 import sys

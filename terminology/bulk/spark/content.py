@@ -25,7 +25,8 @@ from terminology.backup.restoring import restore
 from terminology.issues import NotSupported, issue
 from terminology.service import Terminology
 from terminology.settings import TABLE, Settings
-from terminology.storage.library import Library, locked
+from terminology.storage.durable import locked
+from terminology.storage.library import Library
 
 DISTRIBUTION = "flask-fhir-terminology"
 STORE = "store.sqlite"
