@@ -3,8 +3,8 @@
 An answer is given again only to a request that must get the same one: equal address, query (whatever the order of its
 names and its percent-encoding), media type, languages, handling and host, for the same generation of the content, from
 somebody who brings no identity. The generation is read on every request. The door says which answers depend on
-nothing else (``PURE``); of these the front keeps those with status 200, at once where they are costly, else when they
-are asked for the second time: most that are asked for once never come again. A request that brings an identity
+nothing else (``PURE``); of these the front keeps those with status 200, at once where they took ``LONG``, else when
+they are asked for the second time: most that are asked for once never come again. A request that brings an identity
 (Authorization, Cookie) or the id of a cache of its own never meets what is kept.
 """
 
@@ -26,6 +26,9 @@ from terminology.rest.negotiation import accepted
 Start = Callable[..., Any]
 AsSent = tuple[str | None, ...]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
+
+LONG = 0.002
+"""Seconds after which the answer of a costly operation is kept the first time."""
 
 _OK = "200 OK"
 _NOT_MODIFIED = "304 Not Modified"
@@ -84,13 +87,12 @@ class Front:
         alias = _as_sent(environ)
         kept = shelf.get(alias)
         if kept is None:
-            if not self._doorkeeper.knows(alias) and not environ["PATH_INFO"].endswith(self._costly):
-                self.counters.misses()
-                return self._passed(environ, start)
-            key = self._key(environ)
-            if key is None:
-                return self._passed(environ, start)
-            kept = shelf.get(key)
+            key = None
+            if self._doorkeeper.knows(alias):
+                key = self._key(environ)
+                if key is None:
+                    return self._passed(environ, start)
+                kept = shelf.get(key)
             if kept is None:
                 return self._missed(shelf, key, alias, environ, start)
             shelf.put(alias, kept, _length(alias))
@@ -117,20 +119,26 @@ class Front:
         pretty = "_pretty=true" in environ.get("QUERY_STRING", "")
         return rest, query, medium, pretty, languages, strict, most, _place(environ)
 
-    def _missed(self, shelf: Shelf, key: Hashable, alias: AsSent, environ: Environ, start: Start) -> Iterable[bytes]:
-        """Makes the answer and keeps it; a costly one only once for all who wait for it."""
-        if not environ["PATH_INFO"].endswith(self._costly):
-            taken, _ = self._made(shelf, key, alias, environ)
-            return self._compressed(taken, environ, start)
+    def _missed(
+        self, shelf: Shelf, key: Hashable | None, alias: AsSent, environ: Environ, start: Start
+    ) -> Iterable[bytes]:
+        """Makes the answer, and keeps it under the key of one that was asked for before; a costly one is made only once
+        for all who wait for it."""
         began = perf_counter()
         own: list[_Taken] = []
 
         def make() -> Kept | None:
-            taken, kept = self._made(shelf, key, alias, environ)
-            own.append(taken)
-            return kept
+            self.counters.misses()
+            own.append(_Taken.of(self.behind, environ))
+            return self._keepable(shelf, key, alias, environ, own[0], perf_counter() - began)
 
-        kept = shelf.once(key, make)
+        if environ["PATH_INFO"].endswith(self._costly):
+            kept = shelf.once(alias, make)
+        elif key is None:
+            self.counters.misses()
+            return self._passed(environ, start)
+        else:
+            kept = make()
         if own:
             return self._compressed(own[0], environ, start)
         if kept is None or not _within_limits(environ):
@@ -138,18 +146,21 @@ class Front:
         self.counters.shared()
         return self._sent(shelf, kept, environ, start, began)
 
-    def _made(self, shelf: Shelf, key: Hashable, alias: AsSent, environ: Environ) -> tuple[_Taken, Kept | None]:
-        """The answer, which is kept where it may be."""
-        self.counters.misses()
-        taken = _Taken.of(self.behind, environ)
+    def _keepable(
+        self, shelf: Shelf, key: Hashable | None, alias: AsSent, environ: Environ, taken: _Taken, seconds: float
+    ) -> Kept | None:
+        """The answer as others may get it; kept where it was asked for before (``key``) or took long."""
         if PURE not in environ or taken.status != _OK or taken.personal:
-            return taken, None
+            return None
         kept = Kept(taken.status, taken.headers, taken.body)
-        text = _length(alias)
-        shelf.put(key, kept, text)
-        shelf.put(alias, kept, text)
-        self.counters.holds(shelf.size)
-        return taken, kept
+        if key is None and seconds > LONG:
+            key = self._key(environ)
+        if key is not None:
+            text = _length(alias)
+            shelf.put(key, kept, text)
+            shelf.put(alias, kept, text)
+            self.counters.holds(shelf.size)
+        return kept
 
     # --- what is sent ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import getrandbits
+from time import time
 from typing import Any
 
 from terminology.catalog import Scope
@@ -33,16 +35,19 @@ _ECHOED = {"filter": "valueString", "offset": "valueInteger", "count": "valueInt
 
 def identifier() -> str:
     """A new ``expansion.identifier``, a UUID of version 4; unlikely to come twice is all that is asked of it."""
-    drawn = f"{getrandbits(128) & ~_FIXED | _VERSION_4:032x}"
-    return f"urn:uuid:{drawn[:8]}-{drawn[8:12]}-{drawn[12:16]}-{drawn[16:20]}-{drawn[20:]}"
-
-
-_FIXED, _VERSION_4 = (0xF << 76) | (0x3 << 62), (0x4 << 76) | (0x2 << 62)
+    drawn = f"{getrandbits(120):030x}"
+    return f"urn:uuid:{drawn[:8]}-{drawn[8:12]}-4{drawn[12:15]}-a{drawn[15:18]}-{drawn[18:]}"
 
 
 def now() -> str:
     """The instant for ``expansion.timestamp``."""
-    return f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+    instant = time()
+    return f"{_second(int(instant))}.{int(instant % 1 * 1000):03}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def plainly(given: Sequence[Given], scope: Scope, engine: Engine) -> Json | None:

@@ -75,10 +75,16 @@ def with_extensions(node: Any, extensions: list[Node]) -> Node:
 
 def _inside(value: Any, type_name: str, way: Way) -> Any:
     if isinstance(value, list):
-        return [_inside(item, type_name, way) for item in value]
+        return value if _alike(value, type_name, way) else [_inside(item, type_name, way) for item in value]
     if not isinstance(value, dict):
         return value
     return way.resource(value) if type_name == "Resource" else cross(value, type_name, way)
+
+
+def _alike(nodes: list[Any], type_name: str, way: Way) -> bool:
+    """True for nodes that both ends write alike: most of a long list."""
+    plan = plan_of(type_name, way.lane) if type_name != "Resource" else None
+    return plan is not None and all(isinstance(node, dict) and plan.concerned.isdisjoint(node) for node in nodes)
 
 
 def _single(out: Node, carried: Carried, way: Way) -> list[Node]:

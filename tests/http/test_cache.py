@@ -167,10 +167,15 @@ def test_an_answer_is_given_again_to_who_must_get_the_same(
     assert hits(board) == meets
 
 
-def test_what_is_asked_for_once_is_not_kept_unless_it_is_costly(kept: Flask, board: Board) -> None:
-    Client(kept).get(LOOKUP)
-    assert board.sums()["terminology_cache_bytes"] == 0
-    Client(kept).get(EXPAND)
+@pytest.mark.parametrize("path", [LOOKUP, EXPAND])
+@pytest.mark.parametrize("least", [0.0, 60.0])
+def test_what_is_asked_for_once_is_not_kept_unless_it_is_costly_and_took_long(
+    kept: Flask, board: Board, path: str, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminology.http.front.LONG", least)
+    Client(kept).get(path)
+    assert (board.sums()["terminology_cache_bytes"] > 0) is (path == EXPAND and not least)
+    Client(kept).get(path)
     assert board.sums()["terminology_cache_bytes"] > 0
 
 

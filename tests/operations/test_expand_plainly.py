@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,9 @@ def test_two_expansions_have_two_identifiers_of_the_form_of_a_uuid():
     assert len({each["identifier"] for each in answers}) == 3
     form = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
     assert all(form.fullmatch(each["identifier"]) for each in answers)
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each["timestamp"]) for each in answers)
+    instants = [datetime.fromisoformat(each["timestamp"]) for each in answers]
+    assert instants == sorted(instants)
+    assert timedelta() <= datetime.now(UTC) - instants[0] < timedelta(minutes=1)
 
 
 def test_pages_of_a_supplemented_system_are_the_engines():
