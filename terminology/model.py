@@ -315,10 +315,46 @@ def _is_tree(kind: Hashable) -> bool:
     return all(hasattr(kind, name) for name in ("parents", "children", "ancestors", "descendants"))
 
 
-class Displaying(Protocol):
-    """Optional capability of a provider: the display of a code without the rest of its concept."""
+@quickly
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A concept with what stands around it: the codes of its children, and the displays of parents, children and of
+    the codes among its properties (None where there is none)."""
 
-    def display(self, code: str) -> str | None: ...
+    concept: Concept
+    children: tuple[str, ...]
+    displays: Mapping[str, str | None]
+
+
+@runtime_checkable
+class Entered(Protocol):
+    """Optional capability of a provider: a concept and what stands around it in one read."""
+
+    def entry(self, code: str) -> Entry | Miss: ...
+
+
+def entry_of(provider: CodeSystemProvider, code: str) -> Entry | Miss:
+    """The concept of a code with what stands around it, from any provider."""
+    if hasattr(provider, "entry"):
+        return cast("Entered", provider).entry(code)
+    found = provider.find(code)
+    if not isinstance(found, Concept):
+        return found
+    tree = tree_of(provider)
+    children = tree.children(found.code) if tree else ()
+    related = (*found.parents, *children) if tree else ()
+    return Entry(found, children, displays_of(provider, (*related, *coded(found))))
+
+
+def coded(concept: Concept) -> Iterator[str]:
+    """The codes among the properties of a concept."""
+    return (held.value for held in concept.properties if held.type == "Code")
+
+
+def displays_of(provider: CodeSystemProvider, codes: Iterable[str]) -> dict[str, str | None]:
+    """The display of each code; None where there is none, or no such code."""
+    found = {code: provider.find(code) for code in codes}
+    return {code: each.display if isinstance(each, Concept) else None for code, each in found.items()}
 
 
 @runtime_checkable

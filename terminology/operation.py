@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from terminology.frozen import quickly
 from terminology.model import FhirVersion, Json
 
 Level = Literal["system", "type", "instance"]
@@ -35,6 +36,21 @@ class Parameter:
     minimum: int | None = None
 
 
+@quickly
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A coded value, without its system: what differs from request to request. ``concept`` is the CodeableConcept that
+    it came in."""
+
+    code: str
+    display: str | None = None
+    concept: Json | None = None
+
+
+Ready = Callable[[Value], Json | None]
+"""The R5 form of the answer for a coded value; None: ask ``Operation.run``."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation: its definition as data, and the two functions that make it work.
@@ -46,7 +62,10 @@ class Operation:
     statements name ours. One that is answered ``later`` is a job (``rest.jobs``): its ``run`` says whether its records
     could be judged, and it has no ``respond`` of its own. ``plainly(given, scope, engine)`` is the short way of what is
     most often asked, for who states nothing of the ``scope``: the same answer in R5 form, or None to ask the engine.
-    ``verbatim``: a resource in its body is about itself, so it is handed over in the FHIR version in which it came.
+    ``ready(request)``, of an operation on one code, tells how the requests are answered that differ from this one in
+    their coded value alone, as long as the catalog is the same: what ``run`` and ``respond`` would answer, for less;
+    None where that cannot be told. ``verbatim``: a resource in its body is about itself, so it is handed over in the
+    FHIR version in which it came.
     """
 
     name: str
@@ -67,6 +86,7 @@ class Operation:
     later: bool = False
     plainly: Callable[[Any, Any, Engine], Json | None] | None = None
     verbatim: bool = False
+    ready: Callable[[Any], Ready | None] | None = None
 
     @property
     def asked_by_get(self) -> bool:

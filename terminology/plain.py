@@ -22,14 +22,43 @@ from terminology.validation import Validation, source, whole_system
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What is known of a value set before a code of it comes: the system ``url`` and how to ``find`` a code in it, the
-    codes that are listed without further ado (None: all are in), and the version and source to answer with. Where none
-    can be found, nothing in the value set is plain."""
+    codes that are listed without further ado (None: all are in), whether ``abstract`` ones may be, and the version and
+    source to answer with. Where none can be found, nothing in the value set is plain."""
 
     find: Callable[[str], Concept | Miss] | None = None
     url: str = ""
     version: str | None = None
     source: str = ""
     codes: frozenset[str] | None = None
+    abstract: bool = True
+
+    def names(self, coding: Coding) -> bool:
+        """True where the system of a coding is this one, whichever version answers."""
+        return self.find is not None and coding.system == self.url and not coding.version
+
+    def display(self, code: str, sent: str | None) -> str | None:
+        """The display of a code that is plainly right with the display that was sent; None: ask the engine."""
+        if self.find is None or (self.codes is not None and code not in self.codes):
+            return None
+        found = self.find(code)
+        if not isinstance(found, Concept) or found.code != code or (found.abstract and not self.abstract):
+            return None
+        if found.inactive or found.status not in (None, "active") or sent not in (None, "", found.display):
+            return None
+        return found.display
+
+    def validation(self, code: str, display: str, concept: Json | None) -> Validation:
+        """The answer for a code that is right; ``concept`` is the CodeableConcept that it came in."""
+        return Validation(
+            True,
+            code,
+            self.url,
+            self.version,
+            display,
+            caused_by_unknown_system=True,
+            codeable_concept=concept,
+            sources=(self.source,),
+        )
 
 
 NOTHING = Frame()
@@ -38,40 +67,18 @@ NOTHING = Frame()
 def plainly(codings: Sequence[Coding], value_set: ValueSet, scope: Scope, concept: Json | None) -> Validation | None:
     """The answer for one coding that is plainly right; None: ask the engine. ``scope`` is that of ``prepare``,
     ``concept`` the CodeableConcept that the coding came in."""
-    if len(codings) != 1 or scope.on or scope.supplements or scope.languages or scope.versions.rules:
+    if len(codings) != 1 or not (code := codings[0].code):
         return None
-    coding, frame = codings[0], _frame(value_set, scope)
-    code = coding.code
-    if frame.find is None or not code or coding.system != frame.url or coding.version:
-        return None
-    if frame.codes is not None and code not in frame.codes:
-        return None
-    found = frame.find(code)
-    if not isinstance(found, Concept) or not _suits(found, coding, scope):
-        return None
-    return Validation(
-        True,
-        code,
-        coding.system,
-        frame.version,
-        found.display,
-        caused_by_unknown_system=True,
-        codeable_concept=concept,
-        sources=(frame.source,),
-    )
+    frame = framed(value_set, scope)
+    display = frame.display(code, codings[0].display) if frame.names(codings[0]) else None
+    return None if display is None else frame.validation(code, display, concept)
 
 
-def _suits(found: Concept, coding: Coding, scope: Scope) -> bool:
-    """An active concept, as it was written, that has a display: the one that came, if one came."""
-    if found.code != coding.code or found.inactive or found.status not in (None, "active"):
-        return False
-    if found.abstract and not scope.abstract:
-        return False
-    return found.display is not None and coding.display in (None, "", found.display)
-
-
-def _frame(value_set: ValueSet, scope: Scope) -> Frame:
-    key = ("plain", value_set, scope.default_supplements, scope.guests, scope.decorate)
+def framed(value_set: ValueSet, scope: Scope) -> Frame:
+    """What is known of a value set, and NOTHING where the request states more."""
+    if scope.on or scope.supplements or scope.languages or scope.versions.rules:
+        return NOTHING
+    key = ("plain", value_set, scope.default_supplements, scope.guests, scope.decorate, scope.abstract)
     known: Frame | None = scope.catalog.remembered(key, lambda: _framed(value_set, scope))
     return known or NOTHING
 
@@ -91,7 +98,7 @@ def _framed(value_set: ValueSet, scope: Scope) -> Frame | None:
     bare = (entry.code for entry in listed or () if not (entry.display or entry.designations or entry.extensions))
     codes = None if listed is None else frozenset(bare)
     find = provider.head if isinstance(provider, Headed) else provider.find
-    return Frame(find, select.system.url, provider.info.canonical.version, source(provider), codes)
+    return Frame(find, select.system.url, provider.info.canonical.version, source(provider), codes, scope.abstract)
 
 
 def _held(value_set: ValueSet, scope: Scope) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
@@ -17,13 +17,17 @@ from terminology.model import (
     Coding,
     Concept,
     Designation,
-    Displaying,
+    Entry,
     Issue,
     Json,
+    Miss,
     Property,
+    coded,
+    displays_of,
+    entry_of,
     tree_of,
 )
-from terminology.operation import Operation, Parameter
+from terminology.operation import Operation, Parameter, Ready, Value
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS, coding_of, inline_code_system
 from terminology.request import Request
 from terminology.wire.values import parameter, parameters, part
@@ -88,15 +92,16 @@ def run(request: Request) -> Lookup:
     provider = inline or _provider(coding, scope)
     version = scope.versions.choose(coding.system or "", coding.version).version
     named = inline is not None or request.target is not None or validity.named(version)
-    found = provider.find(coding.code or "")
-    if scope.on and not named and not isinstance(found, Concept):
-        touched = ((each, each.find(coding.code or "")) for each in validity.others(provider, scope))
-        provider, found = next((each for each in touched if isinstance(each[1], Concept)), (provider, found))
-    concept = found if isinstance(found, Concept) else None
-    notes = _on_the_day(coding, concept, provider, scope, named) if scope.on else ()
-    if concept is None:
+    wanted = frozenset(arguments.all("property"))
+    found = _entry(provider, coding.code or "", wanted)
+    if scope.on and not named and not isinstance(found, Entry):
+        touched = ((each, _entry(each, coding.code or "", wanted)) for each in validity.others(provider, scope))
+        provider, found = next((each for each in touched if isinstance(each[1], Entry)), (provider, found))
+    entry = found if isinstance(found, Entry) else None
+    notes = _on_the_day(coding, entry.concept if entry else None, provider, scope, named) if scope.on else ()
+    if entry is None:
         raise NotFound(_unknown(coding, provider, scope))
-    outcome = _outcome(concept, provider, scope, frozenset(arguments.all("property")))
+    outcome = _outcome(entry, provider, scope, wanted)
     said = (*notes, *told)
     return replace(outcome, notes=said) if said else outcome
 
@@ -161,15 +166,25 @@ def _on_the_day(
     return said
 
 
-def _outcome(found: Concept, provider: CodeSystemProvider, scope: Scope, wanted: frozenset[str]) -> Lookup:
-    info = provider.info
+def _entry(provider: CodeSystemProvider, code: str, wanted: frozenset[str]) -> Entry | Miss:
+    """What is known of a code; children, who may be thousands, are read where they are wanted."""
+    if not wanted or wanted & {"*", "child"}:
+        return entry_of(provider, code)
+    found = provider.find(code)
+    if not isinstance(found, Concept):
+        return found
+    return Entry(found, (), displays_of(provider, (*found.parents, *coded(found))))
+
+
+def _outcome(entry: Entry, provider: CodeSystemProvider, scope: Scope, wanted: frozenset[str]) -> Lookup:
+    info, found = provider.info, entry.concept
     everything = not wanted or "*" in wanted
     candidates = names(found, info.language)
     languages = scope.languages or scope.reader
     chosen = best(candidates, languages)
-    properties = tuple(_properties(found, provider, wanted, everything))
-    shown = tuple(entry for entry in candidates if everything or "designation" in wanted)
-    sources = {held.source for held, _ in properties} | {entry.source for entry in candidates}
+    properties = tuple(_properties(entry, provider, wanted, everything))
+    shown = candidates if everything or "designation" in wanted else ()
+    sources = {held.source for held, _ in properties} | {each.source for each in candidates}
     return Lookup(
         system=info.canonical.url,
         code=found.code,
@@ -200,31 +215,24 @@ def _base(provider: CodeSystemProvider) -> CodeSystemProvider:
 
 
 def _properties(
-    found: Concept, provider: CodeSystemProvider, wanted: frozenset[str], everything: bool
+    entry: Entry, provider: CodeSystemProvider, wanted: frozenset[str], everything: bool
 ) -> Iterator[tuple[Property, str | None]]:
     """The properties to answer, each with a description where its value is a code of the system."""
+    found, displays = entry.concept, entry.displays
     if everything or "inactive" in wanted:
         yield Property("inactive", "Boolean", found.inactive), None
-    tree = tree_of(provider)
-    if tree and ("*" in wanted or not wanted or wanted & {"parent", "child"}):
-        for code, related in (("parent", found.parents), ("child", tree.children(found.code))):
+    if tree_of(provider):
+        for code, related in (("parent", found.parents), ("child", entry.children)):
             if everything or code in wanted:
                 for other in related:
-                    yield Property(code, "Code", other), _display(provider, other)
+                    yield Property(code, "Code", other), displays[other]
     for held in found.properties:
         if held.code in ("parent", "child", "inactive"):
             continue
         if everything or held.code in wanted:
-            yield held, _display(provider, held.value) if held.type == "Code" else None
+            yield held, displays[held.value] if held.type == "Code" else None
     if provider.info.copyright and (everything or "copyright" in wanted):
         yield Property("copyright", "String", provider.info.copyright), None
-
-
-def _display(provider: CodeSystemProvider, code: str) -> str | None:
-    if hasattr(provider, "display"):
-        return cast("Displaying", provider).display(code)
-    found = provider.find(code)
-    return found.display if isinstance(found, Concept) else None
 
 
 # --- the answer -----------------------------------------------------------------------------------------------
@@ -280,6 +288,26 @@ def _property(held: Property, described: str | None) -> Json:
     return {"name": "property", "part": parts}
 
 
+def ready(request: Request) -> Ready | None:
+    """The code system is settled; a code that it does not have is refused by ``run``."""
+    arguments, scope = request.arguments, request.scope
+    if not arguments.keys() <= _READY or "system" not in arguments:
+        return None
+    coding, told = aliases.settled(Coding(arguments["system"], None, arguments.get("version")), scope)
+    if told:
+        return None
+    provider = _provider(coding, scope)
+    wanted = frozenset(arguments.all("property"))
+
+    def answer(value: Value) -> Json | None:
+        entry = _entry(provider, value.code, wanted)
+        return respond(_outcome(entry, provider, scope, wanted), request) if isinstance(entry, Entry) else None
+
+    return answer
+
+
+_READY = frozenset(("code", "system", "version", "property", "displayLanguage"))
+
 LOOKUP = Operation(
     name="lookup",
     resource="CodeSystem",
@@ -314,5 +342,6 @@ LOOKUP = Operation(
     run=run,
     respond=respond,
     scope=("CodeSystem",),
+    ready=ready,
     contradictions=(("code", "coding"), ("system", "coding"), ("system", "codeSystem")),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from terminology.model import CodeSystemInfo, Concept, Head, Miss, Query, Selection, Subsumption
+from terminology.model import CodeSystemInfo, Concept, Entry, Head, Miss, Query, Selection, Subsumption
 from terminology.storage import code_system_query as ask
 from terminology.storage.code_system_file import CodeSystemFile
 
@@ -30,8 +30,8 @@ class FileProvider:
     def head(self, code: str) -> Concept | Miss:
         return ask.head(self.file, code) or Miss(code)
 
-    def display(self, code: str) -> str | None:
-        return ask.display(self.file, code)
+    def entry(self, code: str) -> Entry | Miss:
+        return ask.entry(self.file, code) or Miss(code)
 
     def select(self, query: Query) -> Selection:
         plain = query.whole and not query.text and not query.active_only and query.codes is None and not query.on

@@ -12,12 +12,16 @@ from terminology.model import (
     CodeSystemInfo,
     CodeSystemProvider,
     Concept,
+    Entry,
     Miss,
     Property,
     Query,
     Selection,
     Subsumption,
     Supplement,
+    coded,
+    displays_of,
+    entry_of,
     tree_of,
 )
 from terminology.providers.filters import dated, predicate
@@ -54,6 +58,14 @@ class Supplemented:
     def find(self, code: str) -> Concept | Miss:
         found = self.base.find(code)
         return self._decorated(found) if isinstance(found, Concept) else found
+
+    def entry(self, code: str) -> Entry | Miss:
+        held = entry_of(self.base, code)
+        if not isinstance(held, Entry):
+            return held
+        concept = self._decorated(held.concept)
+        added = displays_of(self.base, (each for each in coded(concept) if each not in held.displays))
+        return Entry(concept, held.children, {**held.displays, **added})
 
     def select(self, query: Query) -> Selection:
         later = tuple(stated for stated in query.filters if stated.property in self._added)

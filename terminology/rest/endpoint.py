@@ -31,6 +31,7 @@ from terminology.rest import bundles, changes, jobs, search, search_parameters
 from terminology.rest.exchange import Answer, Asked, Pairs, Service, WrongMethod, threshold
 from terminology.rest.interactions import Interactions
 from terminology.rest.negotiation import FHIR_JSON, Medium, accepted, short
+from terminology.rest.questions import Questions
 from terminology.rest.refusals import headers, status
 from terminology.rest.search_index import Index
 from terminology.rest.transactions import Transactions
@@ -62,6 +63,7 @@ class Endpoint:
         self.interactions = Interactions(service, fhir, self._matching, self._found)
         self.transactions = Transactions(self.interactions, self.answer, self._understood, self._held)
         self.jobs = jobs.Jobs(service, fhir)
+        self.questions = Questions(service, fhir)
         self.routes = self._routes()
         self._listed: dict[str, tuple[Catalog, list[Json]]] = {}
 
@@ -183,9 +185,12 @@ class Endpoint:
     # --- operations ----------------------------------------------------------------------------------------
 
     def _operate(self, operation: Operation, level: Level, asked: Asked, identity: str) -> Answer:
+        body = asked.body() if asked.method == "POST" else None
+        if level == "type" and (answer := self.questions.answer(operation, asked, body)) is not None:
+            return Answer(200, answer, pure=asked.method == "GET")
         given = from_query(asked.query)
         if asked.method == "POST":
-            given = self._sent(operation, asked, given) + given
+            given = self._sent(operation, body, given) + given
         header = asked.header
         exchange = Exchange(
             fhir=self.fhir,
@@ -200,9 +205,8 @@ class Endpoint:
         pure = operation.effect == "reads" and exchange.cache_id is None and asked.last("cache-id") is None
         return Answer(200, answer_to_r4(answer) if self.fhir == "R4" else answer, pure=pure and asked.method == "GET")
 
-    def _sent(self, operation: Operation, asked: Asked, query: Sequence[Given]) -> list[Given]:
+    def _sent(self, operation: Operation, resource: Json | None, query: Sequence[Given]) -> list[Given]:
         """What the body of a POST says: Parameters, or a resource that stands for the parameter of its type."""
-        resource = asked.body()
         if resource is None:
             if query:
                 return []

@@ -107,6 +107,7 @@ class CodeSystemFile:
             self._keep(held)
             held.execute("PRAGMA query_only=1")
             held.create_function("matches", 2, _matches, deterministic=True)
+            held.create_function("folded", 1, _folded, deterministic=True)
             held.execute("PRAGMA cache_size=-8192")
             self._local.connection = held
         return held
@@ -122,6 +123,10 @@ class CodeSystemFile:
 def _close(opened: list[tuple[threading.Thread, sqlite3.Connection]]) -> None:
     for _, connection in opened:
         connection.close()
+
+
+def _folded(value: Any) -> str | None:
+    return value.casefold() if isinstance(value, str) else None
 
 
 def _matches(pattern: str, text: str | None) -> bool:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from terminology import dates, patterns
 from terminology.issues import Invalid, NotSupported, issue
-from terminology.model import CodeSystemInfo, Concept, Designation, Filter, Head, Property, Query
+from terminology.model import CodeSystemInfo, Concept, Designation, Entry, Filter, Head, Property, Query
 from terminology.storage.code_system_file import CodeSystemFile, revived
 
 CHUNK = 200
@@ -58,7 +60,7 @@ def folded(info: CodeSystemInfo, code: str) -> str:
 def find(file: CodeSystemFile, code: str) -> Concept | None:
     """The concept of a code; point reads, whatever the size of the file."""
     row = file.connection.execute(_FIND, (folded(file.info, code),)).fetchone()
-    return None if row is None else _concept(row, *(_DECODED(text) if text != "[]" else () for text in row[10:]))
+    return None if row is None else _concept(row, *(_listed(text) for text in row[10:]))
 
 
 def head(file: CodeSystemFile, code: str) -> Concept | None:
@@ -67,24 +69,49 @@ def head(file: CodeSystemFile, code: str) -> Concept | None:
     return None if row is None else _concept(row, (), (), ())
 
 
-def display(file: CodeSystemFile, code: str) -> str | None:
-    """The display of a code; None where there is none, or no such code."""
-    row = file.connection.execute("SELECT display FROM concept WHERE fold = ?", (folded(file.info, code),)).fetchone()
-    return row[0] if row else None
+def entry(file: CodeSystemFile, code: str) -> Entry | None:
+    """The concept of a code with what stands around it."""
+    sensitive = file.info.case_sensitive
+    row = file.connection.execute(_ENTRY if sensitive else _ENTRY_FOLDED, (folded(file.info, code),)).fetchone()
+    if row is None:
+        return None
+    parents, named, stated, children = map(_listed, row[10:])
+    found = _concept(row, [code for code, _ in parents], named, [each[:3] for each in stated])
+    displays: dict[str, str | None] = dict((*parents, *children))
+    for held, each in zip(found.properties, stated, strict=True):
+        if held.type == "Code":
+            displays[held.value] = each[3]
+    return Entry(found, tuple([code for code, _ in children]), displays)
+
+
+def _listed(text: str) -> Sequence[Any]:
+    rows: Sequence[Any] = orjson.loads(text) if text != "[]" else ()
+    return rows
 
 
 _NAMED = "value, language, use, status, extensions FROM designation"
 _STATED = "code, type, value FROM property"
 _HEAD = f"SELECT {_COLUMNS} FROM concept WHERE fold = ?"
+_ABOVE = "FROM parent JOIN concept AS above ON above.id = parent WHERE child = concept.id"
+_BENEATH = "FROM parent JOIN concept AS below ON below.id = child WHERE parent = concept.id AND child <> concept.id"
+_NAMES = "json_group_array(json_array(value, language, use, status, extensions)) FROM designation"
 _FIND = f"""
 SELECT {_COLUMNS},
-    (SELECT json_group_array(above.code) FROM parent JOIN concept AS above ON above.id = parent
-     WHERE child = concept.id),
-    (SELECT json_group_array(json_array(value, language, use, status, extensions)) FROM designation
-     WHERE concept = concept.id),
+    (SELECT json_group_array(above.code) {_ABOVE}),
+    (SELECT {_NAMES} WHERE concept = concept.id),
     (SELECT json_group_array(json_array(code, type, value)) FROM property WHERE concept = concept.id)
 FROM concept WHERE fold = ?"""
 """One question and not four: half of the price of a point read is asking."""
+_ENTRY = f"""
+SELECT {_COLUMNS},
+    (SELECT json_group_array(json_array(above.code, above.display)) {_ABOVE}),
+    (SELECT {_NAMES} WHERE concept = concept.id),
+    (SELECT json_group_array(json_array(held.code, held.type, held.value, meant.display)) FROM property AS held
+     LEFT JOIN concept AS meant ON held.type = 'Code' AND meant.fold = json_extract(held.value, '$')
+     WHERE held.concept = concept.id),
+    (SELECT json_group_array(json_array(below.code, below.display)) {_BENEATH})
+FROM concept WHERE fold = ?"""
+_ENTRY_FOLDED = _ENTRY.replace("json_extract(held.value, '$')", "folded(json_extract(held.value, '$'))")
 
 
 def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
