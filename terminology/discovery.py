@@ -60,8 +60,9 @@ def _base(installed: bool, core: bool, fhir: FhirVersion) -> Catalog:
 def _installed() -> tuple[tuple[str, tuple[Content, ...]], ...]:
     """By name, what each entry point offers."""
     found: list[tuple[str, tuple[Content, ...]]] = []
+    offered = entry_points()  # each call reads what every installed distribution says of itself
     for group in GROUPS:
-        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        for entry in sorted(offered.select(group=group), key=lambda entry: entry.name):
             offer: Callable[[], Iterable[Content]] = entry.load()
             found.append((entry.name, tuple(offer())))
     return tuple(found)

@@ -25,7 +25,7 @@ from terminology.discovery import published
 from terminology.http import metrics
 from terminology.model import FHIR_VERSIONS, FhirVersion
 from terminology.service import State, create_app
-from terminology.settings import BY_NAME, Settings, Stated, hand_down
+from terminology.settings import BY_NAME, CannotServeError, Settings, Stated, hand_down
 from terminology.storage.records import StoreError
 from terminology.stored import Stored
 
@@ -44,10 +44,6 @@ GARBAGE = 20_000
 """Objects made between two looks for garbage: the content is none, and a request leaves none that is circular."""
 BACKPRESSURE = 64
 """Requests that a worker holds at once; further ones wait in Granian. Refusing them is the app's business."""
-
-
-class CannotServeError(Exception):
-    """The server cannot start; the sentence says why and what helps."""
 
 
 def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:

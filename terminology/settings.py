@@ -33,6 +33,10 @@ class SettingsError(Exception):
     """A setting is unknown or wrong; the sentence says where it stands and what to write instead."""
 
 
+class CannotServeError(Exception):
+    """The server cannot start; the sentence says why and what helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table; ``kind`` is how ``Settings`` annotates it."""

@@ -11,12 +11,10 @@ import signal
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -25,6 +23,9 @@ from terminology.issues import Refusal, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 from terminology.procedures.elements import KINDS
 from terminology.procedures.records import Finding, Judgement, Record, Verdict
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 UNREADABLE = "unreadable"
 """The reason of what cannot be read; every other reason is the judge's."""
@@ -244,6 +245,9 @@ def _in_order(
 @contextmanager
 def _pool(jobs: int, maker: Callable[[], Asking]) -> Iterator[ProcessPoolExecutor]:
     """Processes that were started afresh: one that is forked may inherit a lock that nobody will let go of."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  small files need no further process
+    from multiprocessing import get_context  # noqa: PLC0415
+
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(maker,)) as pool:
         with _deaf():
             pool.submit(int).result()

@@ -9,90 +9,66 @@ days; DuckDB spills to disk what is over its limit.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from terminology.bulk import days
-from terminology.bulk.duck import Resources, StoppedError, duck
+from terminology.bulk.counting import AT_ONCE, Ahead, Coded, Counted, Reading, counted, written
+from terminology.bulk.duck import StoppedError
 from terminology.bulk.report import FIRST_PLACES, Batch, Found, Input, Place, Tally
 from terminology.bulk.resources import Asking, Memo
 from terminology.bulk.sources import Source
-from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
 from terminology.model import Canonical
 from terminology.procedures.records import Finding, Judgement
 
 Codes = Iterable[tuple[str | None, str | None]]
-Stage = Literal["reading", "judging", "listing"]
 _MOST_ODD = 64
-_AT_ONCE = 10_000
 _SPANS = "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A distinct coding of a table: how many rows have it, and on which days."""
-
-    id: int
-    values: tuple[str | None, ...]
-    count: int = 0
-    first: str | None = None
-    last: str | None = None
-    odd: int = 0
-    """How many rows have no full day; ``first`` and ``last`` are of the others."""
 
 
 # --- a run ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class How:
-    """What a table is judged by, and with. ``bounds`` says on which days answers about some codes may change."""
+    """What a table is judged by, and how it is read. ``bounds`` says on which days answers about codes may change."""
 
     asking: Asking
-    columns: Columns
+    reading: Reading
     bounds: Callable[[Codes], set[str]]
-    stop: threading.Event
-    resources: Resources = Resources()
-    progress: Callable[[Stage, float], None] = lambda *_: None
 
 
-def judge(source: Source, tally: Tally, how: How) -> None:
-    """Judges a table into the tally; raises StoppedError, and Refusal for a table that cannot be read, or does not have
-    the columns."""
+def judge(source: Source, tally: Tally, how: How, ahead: Ahead | None = None) -> None:
+    """Judges a table, which may have been counted ahead, into the tally; raises what ``counted`` raises."""
     begun = tally.records
-    with duck(source.name, source.path, how.resources, how.stop) as held, Bytes(source, held.folder) as content:
-        try:
-            run = _judge(opened(held, source, content, how.columns), tally, how)
-        except StoppedError:
-            tally.inputs.append(Input(source.name, source.kind, tally.records - begun))
-            raise
-        size, digest = content.read()
-        distinct = run.distinct if run else None
-        tally.inputs.append(Input(source.name, source.kind, tally.records - begun, size, digest, distinct))
+    try:
+        with ahead or counted(source, how.reading) as held:
+            if held:
+                _judge(_Run(held, tally, how))
+            size, digest = held.content.read() if held else (None, None)
+    except StoppedError:
+        tally.inputs.append(Input(source.name, source.kind, tally.records - begun))
+        raise
+    distinct = held.distinct if held else None
+    tally.inputs.append(Input(source.name, source.kind, tally.records - begun, size, digest, distinct))
 
 
-def _judge(table: Table | None, tally: Tally, how: How) -> _Run | None:
-    if table is None:
-        return None
-    run = _Run(table, tally, how)
+def _judge(run: _Run) -> None:
     run.flaws()
-    run.count()
     run.judge()
     run.note()
     run.hand_on()
-    return run
 
 
 class _Run:
-    """The passes over one table."""
+    """The passes over one table whose codings are counted."""
 
-    def __init__(self, table: Table, tally: Tally, how: How) -> None:
-        self._table, self._duck, self._tally, self._how = table, table.duck, tally, how
+    def __init__(self, held: Counted, tally: Tally, how: How) -> None:
+        self.held, self._table, self._duck, self._tally, self._how = held, held.table, held.duck, tally, how
+        self._progress = how.reading.progress
         self._memo = Memo(how.asking)
-        self._dated = "date" in table.fields
-        self.total = self.distinct = self._noted = 0
+        self._noted = 0
         self.calendar = days.Calendar()
 
     def flaws(self) -> None:
@@ -100,45 +76,26 @@ class _Run:
         for place, flaw in self._table.flaws():
             self._tally.add(Batch({"unjudged": 1}, found=(Found(place, flaw),)))
 
-    def count(self) -> None:
-        """The distinct codings."""
-        self._table.compare()
-        key = ", ".join(self._table.key)
-        rows, ends = self._table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
-        if self._dated:
-            ends = "min(whole) AS first, max(whole) AS last, count(*) - count(whole) AS odd"
-            if self._table.full():
-                rows = f"(SELECT {key}, day AS whole FROM {rows})"  # noqa: S608
-            else:  # a text is read as a day once, not in every row
-                self._days()
-                rows += " LEFT JOIN calendar USING (day)"
-        self._duck.run(
-            f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM "  # noqa: S608
-            f"(SELECT {key}, count(*) AS n, {ends} FROM {rows} GROUP BY {key})",
-            progress=lambda done: self._how.progress("reading", done),
-        )
-        self._duck.run("CREATE TABLE unsure (id BIGINT)")
-        self._duck.run("CREATE TABLE noted (id BIGINT)")
-        [[(self.distinct, self.total)]] = self._duck.rows("SELECT count(*), coalesce(sum(n), 0)::BIGINT FROM coded")
-
     def judge(self) -> None:
         """Each coding on all its days; what has findings, or differs, is noted for the second pass."""
+        self._duck.run("CREATE TABLE unsure (id BIGINT)")
+        self._duck.run("CREATE TABLE noted (id BIGINT)")
         done, unsure = 0, 0
-        for some in self._coded():
+        for some in self.held.codings():
             left = self._left(some)
             self._insert("unsure", left)
             unsure += len(left)
             done += sum(coded.count for coded in some)
-            self._how.progress("judging", done / max(self.total, 1) / 2)
+            self._progress("judging", done / max(self.held.total, 1) / 2)
         if not unsure:
             return
         self.calendar, done = self._calendar(), 0
-        for some in self._coded(" JOIN unsure USING (id)"):
+        for some in self.held.codings(" JOIN unsure USING (id)"):
             noted = [coded.id for coded in some if not self._right(coded)]
             self._insert("noted", noted)
             self._noted += len(noted)
             done += len(some)
-            self._how.progress("judging", 0.5 + done / unsure / 2)
+            self._progress("judging", 0.5 + done / unsure / 2)
 
     def _left(self, some: list[Coded]) -> list[int]:
         """Of which codings it takes more to say how they stand; those that are plainly right on all their days are
@@ -159,7 +116,8 @@ class _Run:
         if coded.odd and len(spans.odd) > _MOST_ODD:
             return False
         found: list[Judgement] = []
-        for span in (*(spans.odd if coded.odd or not self._dated else ()), *spans.between(coded.first, coded.last)):
+        odd = spans.odd if coded.odd or not self.held.dated else ()
+        for span in (*odd, *spans.between(coded.first, coded.last)):
             found.append(self.judgement(coded, span.first))
             if found[-1].findings or found[-1].verdict != found[0].verdict:
                 return False
@@ -175,22 +133,22 @@ class _Run:
         if not self._noted:
             return
         day, parts, spans = "NULL", "noted.id", ""
-        if self._dated:
+        if self.held.dated:
             day, parts, spans = "arg_min(rows.day, rows.number)", "noted.id, calendar.span", _SPANS
         self._duck.run(
             f"CREATE TABLE counted AS SELECT noted.id, count(*) AS n, {day} AS day, "  # noqa: S608
             f"min(rows.number, {FIRST_PLACES}) AS places FROM {self._joined()} {spans} GROUP BY {parts}",
-            progress=lambda done: self._how.progress("listing", done),
+            progress=lambda done: self._progress("listing", done),
         )
         cells = ", ".join(f"coded.{each}" for each in self._table.key)
         query = f"SELECT counted.id, {cells}, counted.n, counted.day, counted.places FROM counted JOIN coded USING (id)"  # noqa: S608
-        for some in self._duck.rows(query, most=_AT_ONCE):
+        for some in self._duck.rows(query, most=AT_ONCE):
             for row in some:
                 self._counted(row)
 
     def _counted(self, row: Sequence[Any]) -> None:
         id_, *values, count, day, places = row
-        judgement = self.judgement(Coded(id_, self.filled(values), count), _day(day))
+        judgement = self.judgement(Coded(id_, self.held.filled(values), count), written(day))
         self._tally.verdicts[judgement.verdict] += count
         self._tally.used |= set(_used(judgement))
         where = [self._place(place) for place in places]
@@ -202,12 +160,12 @@ class _Run:
         if not self._noted or not self._tally.listing():
             return
         cells = ", ".join(f"noted.{each}" for each in self._table.key)
-        day, spans = ("rows.day, calendar.span", _SPANS) if self._dated else ("NULL, 0", "")
+        day, spans = ("rows.day, calendar.span", _SPANS) if self.held.dated else ("NULL, 0", "")
         query = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} {spans} ORDER BY rows.number"  # noqa: S608
         if self._tally.left is not None:
             query += f" LIMIT {self._tally.left}"
         told = _Told(self)
-        for some in self._duck.rows(query, most=_AT_ONCE):
+        for some in self._duck.rows(query, most=AT_ONCE):
             for number, id_, on, span, *values in some:
                 for finding in told.findings(id_, values, on, span):
                     self._tally.hand_on(Found(self._place(number), finding))
@@ -216,21 +174,13 @@ class _Run:
 
     # --- parts --------------------------------------------------------------------------------------------------
 
-    def _coded(self, joined: str = "") -> Iterator[list[Coded]]:
-        cells = ", ".join(self._table.key)
-        for some in self._duck.rows(f"SELECT id, {cells}, n, first, last, odd FROM coded{joined}", most=_AT_ONCE):  # noqa: S608
-            yield [
-                Coded(id_, self.filled(values), n, _day(first), _day(last), odd)
-                for id_, *values, n, first, last, odd in some
-            ]
-
     def _calendar(self) -> days.Calendar:
         """The spans that the days of the table lie in; the table ``calendar`` says which day is in which."""
-        if not self._dated:
+        if not self.held.dated:
             return days.Calendar((), (days.Span(None, None),))
-        self._days()
-        every = [_day(day) for some in self._duck.rows("SELECT day FROM calendar") for (day,) in some]
-        codes = (coded.values[:2] for some in self._coded(" JOIN unsure USING (id)") for coded in some)
+        self.held.days()
+        every = [written(day) for some in self._duck.rows("SELECT day FROM calendar") for (day,) in some]
+        codes = (coded.values[:2] for some in self.held.codings(" JOIN unsure USING (id)") for coded in some)
         found = days.calendar(every, self._how.bounds((system, code) for system, code in codes))
         for number, span in enumerate(found.spans, 1):
             inside = "whole BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
@@ -238,28 +188,20 @@ class _Run:
         self._duck.run("UPDATE calendar SET span = -rowid - 1 WHERE span = 0")
         return found
 
-    def _days(self) -> None:
-        """The table ``calendar``: the distinct days as they are written, and as dates where they are full ones."""
-        days_ = f"(SELECT DISTINCT day FROM {self._table.rows()})"  # noqa: S608
-        self._duck.run(
-            f"CREATE TABLE IF NOT EXISTS calendar AS SELECT day, {self._table.whole()} AS whole, 0 AS span FROM {days_}"  # noqa: S608
-        )
-
-    def filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
-        """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
-        held = {**self._how.columns.constant, **self._table.same, **dict(zip(self._table.key, values, strict=True))}
-        return tuple(held.get(each) or None for each in KEY)
-
     def judgement(self, coded: Coded, day: str | None) -> Judgement:
         system, code, version, display = coded.values
-        return self._memo.judge(
-            self._how.asking.judge.row(system, code, version, display, day or self._how.columns.constant.get("date"))
-        )
+        on = day or self._how.reading.columns.constant.get("date")
+        return self._memo.judge(self._how.asking.judge.row(system, code, version, display, on))
 
     def _joined(self) -> str:
-        """The rows whose codings are noted."""
-        same = " AND ".join(f"rows.{each} IS NOT DISTINCT FROM noted.{each}" for each in self._table.key)
+        """The rows whose codings are noted. Only ``=`` lets DuckDB pass over rows by the dictionaries of the file."""
         noted = "(SELECT coded.* FROM coded JOIN noted USING (id))"
+        gaps = ", ".join(f"count(*) > count({each})" for each in self._table.key)
+        [[some]] = self._duck.rows(f"SELECT {gaps} FROM {noted}")  # noqa: S608
+        signs = ("IS NOT DISTINCT FROM" if gap else "=" for gap in some)
+        same = " AND ".join(
+            f"rows.{each} {sign} noted.{each}" for each, sign in zip(self._table.key, signs, strict=True)
+        )
         return f"{self._table.rows(numbered=True)} AS rows JOIN {noted} AS noted ON {same}"
 
     def _insert(self, table: str, ids: list[int]) -> None:
@@ -279,20 +221,20 @@ class _Told:
         self._held: dict[tuple[int, int, str | None], tuple[Finding, ...] | None] = {}
 
     def findings(self, id_: int, values: Sequence[Any], on: Any, span: int) -> tuple[Finding, ...]:
-        if len(self._held) > 2 * _AT_ONCE:
+        if len(self._held) > 2 * AT_ONCE:
             self._held.clear()
         whole = id_, span, None
         if whole not in self._held:
             self._held[whole] = self._of_span(self._coded(id_, values), span)
         if (found := self._held[whole]) is not None:
             return found
-        one = id_, span, (day := _day(on))
+        one = id_, span, (day := written(on))
         if (found := self._held.get(one)) is None:
             found = self._held[one] = self._run.judgement(self._coded(id_, values), day).findings
         return found
 
     def _coded(self, id_: int, values: Sequence[Any]) -> Coded:
-        return Coded(id_, self._run.filled(values))
+        return Coded(id_, self._run.held.filled(values))
 
     def _of_span(self, coded: Coded, span: int) -> tuple[Finding, ...] | None:
         if span <= 0:  # a day that stands for itself
@@ -304,8 +246,3 @@ class _Told:
 
 def _used(judgement: Judgement) -> Iterator[Canonical]:
     return (each.used for each in judgement.codings if each.used)
-
-
-def _day(value: Any) -> str | None:
-    """A DATE or a text as FHIR writes it; an empty text is none."""
-    return str(value) or None if value is not None else None

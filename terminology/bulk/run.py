@@ -9,11 +9,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
 from terminology.bulk import days, rows
+from terminology.bulk.counting import Ahead, Reading, Stage
 from terminology.bulk.duck import Resources, StoppedError
 from terminology.bulk.report import Batch, Found, Input, Place, Provenance, Report, Sink, Tally, Unit
 from terminology.bulk.resources import UNREADABLE, Asking, Piece, judged
@@ -23,7 +25,7 @@ from terminology.issues import NotFound, Refusal, Unprocessable, issue
 from terminology.model import Issue
 from terminology.procedures.records import Finding
 
-_SHARE: dict[rows.Stage, tuple[float, float]] = {"reading": (0.0, 0.5), "judging": (0.5, 0.2), "listing": (0.7, 0.3)}
+_SHARE: dict[Stage, tuple[float, float]] = {"reading": (0.0, 0.5), "judging": (0.5, 0.2), "listing": (0.7, 0.3)}
 """Where in the work on a table a stage begins, and how much of it it is."""
 
 
@@ -74,10 +76,12 @@ class Run:
         """Judges all sources; raises NotFound where none of them holds anything to judge, or to hold to the profile;
         and for a table without the columns where it is all there is to read: among others it is a finding."""
         begun = time.monotonic()
-        self._tally, self._asking, self._done = Tally(self.sinks, self.plan.limit), self.maker(), 0
-        self._alone = len(sources) == 1
+        self._tally, self._done, self._alone = Tally(self.sinks, self.plan.limit), 0, len(sources) == 1
         sizes = [each.size for each in sources]
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._first: Ahead | None = None
+        with self._ahead(sources[0]) if sources else nullcontext():
+            self._asking = self.maker()
         try:
             for table, some in groupby(sources, key=lambda each: each.kind in TABLES):
                 (self._tables if table else self._resources)(list(some))
@@ -95,16 +99,10 @@ class Run:
 
     def _tables(self, sources: Sequence[Source]) -> None:
         for source in sources:
-            size = source.size or 0
-
-            def tell(stage: rows.Stage, share: float, source: Source = source, size: int = size) -> None:
-                start, length = _SHARE[stage]
-                self._tell(source.name, self._done + int(size * (start + length * share)))
-
             bounds = self.bounds or partial(days.bounds, self._asking.judge.turns)
-            how = rows.How(self._asking, self._columns(), bounds, self.stop, self.plan.resources, tell)
+            how = rows.How(self._asking, self._reading(source, self._asking.date), bounds)
             try:
-                rows.judge(source, self._tally, how)
+                rows.judge(source, self._tally, how, self._counted_ahead(source, how.reading))
             except Unprocessable as wrong:
                 self._flaw(source, "document", wrong)
             except NotFound as wrong:  # a column
@@ -114,14 +112,39 @@ class Run:
                 self._flaw(source, "document", wrong)
             except OSError as wrong:
                 self._unreadable(source, wrong)
-            self._done += size
+            self._done += source.size or 0
 
-    def _columns(self) -> Columns:
+    def _reading(self, source: Source, date: str | None = None) -> Reading:
         """A day that is asked about for all takes the place of a column."""
-        constant = dict(self.plan.columns.constant)
-        return replace(
-            self.plan.columns, constant=constant | ({"date": self._asking.date} if self._asking.date else {})
-        )
+        size, before = source.size or 0, self._done
+
+        def tell(stage: Stage, share: float) -> None:
+            start, length = _SHARE[stage]
+            self._tell(source.name, before + int(size * (start + length * share)))
+
+        held = self.plan.columns
+        columns = replace(held, constant={**held.constant, **({"date": date} if date else {})})
+        return Reading(columns, self.stop, self.plan.resources, tell)
+
+    @contextmanager
+    def _ahead(self, source: Source) -> Iterator[None]:
+        """A table that comes first is being counted while what is asked is made."""
+        if source.kind in TABLES:
+            self._first = Ahead(source, self._reading(source))
+        try:
+            yield
+        except BaseException:
+            if self._first:
+                self.stop.set()
+                self._first.leave()
+            raise
+
+    def _counted_ahead(self, source: Source, reading: Reading) -> Ahead | None:
+        first, self._first = self._first, None
+        if first and (first.source is not source or first.reading.columns != reading.columns):
+            first.leave()
+            return None
+        return first
 
     def _flaw(self, source: Source, unit: Unit, wrong: Refusal) -> None:
         found = tuple(Found(Place(source.name, unit), Finding(UNREADABLE, each)) for each in wrong.issues)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import get_completion_class
 
-from terminology import output, serving
+from terminology import output
 from terminology.cli import options
 from terminology.cli.errors import CANNOT, RIGHT, Command
 from terminology.settings import TABLE
@@ -19,6 +20,8 @@ from terminology.settings import TABLE
 PROGRAM = "terminology"
 DISTRIBUTION = "flask-fhir-terminology"
 VALIDATE = "validate"
+_GARBAGE = 50_000
+"""Objects made between two looks for garbage."""
 
 
 class Group(click.Group):
@@ -38,8 +41,9 @@ class Whole(Group):
         return [*click.Group.list_commands(self, ctx), *_of_files(), *_of_loaded(), *_verbs()]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        held = _of_files() if name == VALIDATE else _of_loaded()
-        return super().get_command(ctx, name) or held.get(name)
+        if name == VALIDATE:  # begins to read before it imports what the operations are
+            return _of_files()[name]
+        return super().get_command(ctx, name) or _of_loaded().get(name)
 
 
 @cache
@@ -93,6 +97,8 @@ def _serve(**values: Any) -> int:
     Starts Granian with the installed content and prints the address on standard error. SIGTERM and Ctrl+C end
     it after the requests under way.
     """
+    from terminology import serving  # noqa: PLC0415  only this command needs it
+
     serving.serve(options.resolved(values), lambda line: click.echo(line, err=True))
     return RIGHT
 
@@ -239,7 +245,8 @@ flask_group = Group(PROGRAM, help="Ask the terminology of this app.", commands=[
 
 
 def main(program: str = PROGRAM) -> None:
-    """The console entry point."""
+    """The console entry point. A command is soon over: looking for garbage as often as Python does is a tenth of it."""
+    gc.set_threshold(_GARBAGE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

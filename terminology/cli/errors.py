@@ -10,8 +10,7 @@ import click
 from terminology.cli.options import Printer, error
 from terminology.issues import Refusal, text
 from terminology.model import Issue
-from terminology.serving import CannotServeError
-from terminology.settings import SettingsError
+from terminology.settings import CannotServeError, SettingsError
 from terminology.wire.outcomes import operation_outcome
 
 TROUBLE = (CannotServeError, Refusal, SettingsError, click.UsageError)

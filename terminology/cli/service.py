@@ -16,14 +16,18 @@ def state(ctx: click.Context, values: Mapping[str, Any]) -> service.State:
     """Content and settings for a command; raises SettingsError, CannotServeError or click's UsageError."""
     app = flask_app(ctx)
     if app is None:
-        serving.check_names()
-        settings = Settings(**{each.setting.name: each.value for each in resolved(values)})
-        serving.check_content(settings)
-        return service.State(settings)
+        return checked(Settings(**{each.setting.name: each.value for each in resolved(values)}))
     if flags := sorted(stated(values)):
         named = ", ".join("--" + name.replace("_", "-") for name in flags)
         raise click.UsageError(f"{named}: under flask the settings of the app apply. Use `terminology` instead", ctx)
     return of_app(app, ctx)
+
+
+def checked(settings: Settings) -> service.State:
+    """Content and settings; raises CannotServeError, and Refusal for what the content says."""
+    serving.check_names()
+    serving.check_content(settings)
+    return service.State(settings)
 
 
 def of_app(app: Any, ctx: click.Context) -> service.State:

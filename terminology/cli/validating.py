@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -24,16 +24,15 @@ from terminology.bulk.formats import AT_END, STREAMED, Stream
 from terminology.bulk.report import Provenance, Report
 from terminology.bulk.run import Plan, Run
 from terminology.bulk.tables import Columns
-from terminology.catalog import Catalog
-from terminology.cli import names, options
+from terminology.cli import options
 from terminology.cli.errors import CANNOT, FINDINGS, RIGHT, Command
 from terminology.cli.following import Following
-from terminology.cli.service import state
-from terminology.cli.summary import print_summary
 from terminology.issues import NotFound, issue
 from terminology.model import FhirVersion
-from terminology.procedures import profiles
-from terminology.settings import TABLE
+from terminology.settings import TABLE, Settings
+
+if TYPE_CHECKING:
+    from terminology.service import State
 
 FORMATS = ("table", *AT_END, *STREAMED)
 STOPPED = 130
@@ -51,11 +50,12 @@ _BY_SUFFIX = {
 }
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _MEMORY = re.compile(r"\d{1,9}(\.\d+)? ?([KMGT]i?)?B", re.IGNORECASE)
+_Kind = Literal["value_set", "system"]
+_NAMED: tuple[_Kind, ...] = ("value_set", "system")
 _SEVERITIES = ("error", "warning", "information")
 
 
-@click.pass_context
-def _validate(ctx: click.Context, /, paths: tuple[str, ...], **values: Any) -> int:
+def _validate(paths: tuple[str, ...], **values: Any) -> int:
     """Judge coded records: is each code right on its day, and do the codes go together.
 
     PATH is a file, a folder, or - for standard input. Files hold FHIR resources (NDJSON, or JSON: a resource, a
@@ -71,18 +71,15 @@ def _validate(ctx: click.Context, /, paths: tuple[str, ...], **values: Any) -> i
     could not be read, or there was nothing to judge; 130 stopped by Ctrl-C, the reports say that they are partial.
     """
     fhir: FhirVersion = "R5" if values["fhir"] == "r5" else "R4"
-    held = state(ctx, values)
-    catalog = held.catalog(fhir)
-    value_set = _canonical(names.value_set, catalog, values["value_set"], "--value-set")
-    settings = {name: getattr(held.settings, name) for name in held.settings.__dataclass_fields__}
-    profile = str(profiles.named(values["profile"], fhir)) if values["profile"] else None
-    maker = FromSettings(settings, fhir, value_set, profile, _date(values["date"]))
+    settings = {each.setting.name: each.value for each in options.resolved(values)}
+    value_set, system = (_canonical(kind, values, settings, fhir) for kind in _NAMED)
+    maker = FromSettings(settings, fhir, value_set, _profile(values, fhir), _date(values["date"]), _state)
     found = list(sources.sources(paths, values["input"]))
     if not found:
         raise NotFound(issue("OWN_INPUT_NOTHING", ", ".join(paths)))
     begun = datetime.now(UTC).isoformat(timespec="seconds")
-    made = Provenance(_command(), __version__, begun, fhir, value_set, values["date"], profile)
-    plan = Plan(values["jobs"], values["limit"], _columns(catalog, values), _resources(values))
+    made = Provenance(_command(), __version__, begun, fhir, value_set, values["date"], maker.profile)
+    plan = Plan(values["jobs"], values["limit"], _columns(system, values), _resources(values))
     report = _judged(Run(maker, plan), found, made, values)
     return _code(report, values)
 
@@ -104,6 +101,8 @@ def _judged(run: Run, found: Sequence[sources.Source], made: Provenance, values:
             if name in AT_END:
                 file.write(AT_END[name](report))
     if values["format_"] == "table":
+        from terminology.cli.summary import print_summary  # noqa: PLC0415  rich is not needed before
+
         print_summary(report, colour=_colour(sys.stdout, values))
     if not quiet:
         for name, path in wanted:
@@ -150,16 +149,36 @@ def _written(path: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def _canonical(find: Any, catalog: Catalog, text: str | None, option: str) -> str | None:
-    if text is None:
+def _state(settings: Settings) -> State:
+    """Imported when it is needed: a table is read meanwhile."""
+    from terminology.cli import service  # noqa: PLC0415
+
+    return service.checked(settings)
+
+
+def _canonical(kind: _Kind, values: Mapping[str, Any], settings: Mapping[str, Any], fhir: FhirVersion) -> str | None:
+    """What an option names; only that needs the content before anything is read."""
+    if (text := values[kind]) is None:
         return None
-    found = find(catalog, text)
+    from terminology.cli import names  # noqa: PLC0415
+
+    find = {"value_set": names.value_set, "system": names.code_system}[kind]
+    found = find(_state(Settings(**settings)).catalog(fhir), text)
     if found.canonical is None:
         hint = "".join(f"\n  {each}" for each in found.candidates)
+        option = "--" + kind.replace("_", "-")
         raise click.UsageError(
             f"{option}: nothing here is called '{text}'." + (f" Did you mean:{hint}" if hint else "")
         )
     return str(found.canonical)
+
+
+def _profile(values: Mapping[str, Any], fhir: FhirVersion) -> str | None:
+    if values["profile"] is None:
+        return None
+    from terminology.procedures import profiles  # noqa: PLC0415
+
+    return str(profiles.named(values["profile"], fhir))
 
 
 def _date(text: str | None) -> str | None:
@@ -174,11 +193,13 @@ def _memory(_: click.Context, __: click.Parameter, text: str) -> str:
     return text
 
 
-def _columns(catalog: Catalog, values: Mapping[str, Any]) -> Columns:
+def _columns(system: str | None, values: Mapping[str, Any]) -> Columns:
     constant: dict[str, str] = {}
-    if system := _canonical(names.code_system, catalog, values["system"], "--system"):
+    if system:
         constant["system"], _, version = system.partition("|")
         constant |= {"version": version} if version else {}
+    if values["date"]:
+        constant["date"] = values["date"]
     return Columns(columns.stated(values["columns"]) if values["columns"] else {}, constant)
 
 

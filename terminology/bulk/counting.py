@@ -1,0 +1,134 @@
+"""The first pass over a table: its distinct codings, each with the number of its rows and their first and last day.
+
+It asks no judge, so it may be made ahead in a thread, while the judge is made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+from terminology.bulk.duck import Resources, duck
+from terminology.bulk.sources import Source
+from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
+
+Stage = Literal["reading", "judging", "listing"]
+AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a table is read: its columns, and with what."""
+
+    columns: Columns
+    stop: threading.Event
+    resources: Resources = Resources()
+    progress: Callable[[Stage, float], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A distinct coding of a table: how many rows have it, and on which days."""
+
+    id: int
+    values: tuple[str | None, ...]
+    count: int = 0
+    first: str | None = None
+    last: str | None = None
+    odd: int = 0
+    """How many rows have no full day; ``first`` and ``last`` are of the others."""
+
+
+class Counted:
+    """The codings of a table, in the table ``coded`` of its database."""
+
+    def __init__(self, table: Table, content: Bytes, reading: Reading) -> None:
+        self.table, self.duck, self.content, self._reading = table, table.duck, content, reading
+        self.dated = "date" in table.fields
+        self.distinct = self.total = 0
+
+    def count(self) -> None:
+        self.table.compare()
+        key = ", ".join(self.table.key)
+        rows, ends = self.table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
+        if self.dated:
+            ends = "min(whole) AS first, max(whole) AS last, count(*) - count(whole) AS odd"
+            if self.table.full():
+                rows = f"(SELECT {key}, day AS whole FROM {rows})"  # noqa: S608
+            else:  # a text is read as a day once, not in every row
+                self.days()
+                rows += " LEFT JOIN calendar USING (day)"
+        self.duck.run(
+            f"CREATE TABLE coded AS SELECT row_number() OVER () AS id, * FROM "  # noqa: S608
+            f"(SELECT {key}, count(*) AS n, {ends} FROM {rows} GROUP BY {key})",
+            progress=lambda done: self._reading.progress("reading", done),
+        )
+        [[(self.distinct, self.total)]] = self.duck.rows("SELECT count(*), coalesce(sum(n), 0)::BIGINT FROM coded")
+
+    def days(self) -> None:
+        """The table ``calendar``: the distinct days as they are written, and as dates where they are full ones."""
+        distinct = f"(SELECT DISTINCT day FROM {self.table.rows()})"  # noqa: S608
+        self.duck.run(
+            f"CREATE TABLE IF NOT EXISTS calendar AS "  # noqa: S608
+            f"SELECT day, {self.table.whole()} AS whole, 0 AS span FROM {distinct}"
+        )
+
+    def codings(self, joined: str = "") -> Iterator[list[Coded]]:
+        cells = ", ".join(self.table.key)
+        for some in self.duck.rows(f"SELECT id, {cells}, n, first, last, odd FROM coded{joined}", most=AT_ONCE):  # noqa: S608
+            yield [
+                Coded(id_, self.filled(values), n, written(first), written(last), odd)
+                for id_, *values, n, first, last, odd in some
+            ]
+
+    def filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
+        """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
+        table, constant = self.table, self._reading.columns.constant
+        held = {**constant, **table.same, **dict(zip(table.key, values, strict=True))}
+        return tuple(held.get(each) or None for each in KEY)
+
+
+def written(day: Any) -> str | None:
+    """A DATE or a text as FHIR writes it; an empty text is none."""
+    return str(day) or None if day is not None else None
+
+
+@contextmanager
+def counted(source: Source, reading: Reading) -> Iterator[Counted | None]:
+    """The codings of a table, as long as the block lasts; None where the table has not even a header. Raises
+    StoppedError, and Refusal for a table that cannot be read, or does not have the columns."""
+    with duck(source.name, source.path, reading.resources, reading.stop) as held, Bytes(source, held.folder) as content:
+        table = opened(held, source, content, reading.columns)
+        made = Counted(table, content, reading) if table else None
+        if made:
+            made.count()
+        yield made
+
+
+class Ahead:
+    """The same, begun in a thread at once. What goes wrong there is raised where the block begins."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self.source, self.reading = source, reading
+        self._held, self._thread = ExitStack(), ThreadPoolExecutor(1)
+        self._made = self._thread.submit(self._held.enter_context, counted(source, reading))
+        self._thread.shutdown(wait=False)
+
+    def leave(self) -> None:
+        """Waits for its end where nobody wants it."""
+        with suppress(Exception):
+            self._made.result()
+        self._held.close()
+
+    def __enter__(self) -> Counted | None:
+        return self._made.result()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._held.__exit__(kind, wrong, trace)
