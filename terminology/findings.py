@@ -11,7 +11,7 @@ _E, _W, _I = "error", "warning", "information"
 FINDINGS: Mapping[str, Sentence] = {
     # --- an element and its codings -------------------------------------------------------------------------
     "OWN_CODE_MISSING": Sentence(_W, "required", "invalid-data", "{0} is missing, so there is no code to judge"),
-    "OWN_ROW_NO_CODE": Sentence(_W, "required", "invalid-data", "The row has no code to judge"),
+    "OWN_ROW_UNCODED": Sentence(_W, "required", "invalid-data", "The row has no code to judge"),
     "OWN_TEXT_ONLY": Sentence(
         _W, "code-invalid", "invalid-data", "{0} has text and no coding, so there is no code to judge"
     ),

@@ -239,7 +239,7 @@ def _ordered(findings: Iterable[Finding]) -> list[Finding]:
 def _uncoded(element: Element) -> Issue:
     """What to say of an element without a coding; only of the main one it is a warning."""
     message = (
-        "OWN_TEXT_ONLY" if element.text else "OWN_ROW_NO_CODE" if element.path == reading.ROW else "OWN_CODE_MISSING"
+        "OWN_TEXT_ONLY" if element.text else "OWN_ROW_UNCODED" if element.path == reading.ROW else "OWN_CODE_MISSING"
     )
     return issue(message, element.path, at=element.path, severity=None if element.main else "information")
 

@@ -383,7 +383,7 @@ RULES: tuple[Rule, ...] = (
         said_by=("OWN_DISPLAY_NOT_CHECKED", "OWN_DISPLAY_NOT_DEFINED"),
     ),
     Rule("text-only", "element", None, "unjudged", said_by=("OWN_TEXT_ONLY",)),
-    Rule("missing-code", "element", None, "unjudged", said_by=("OWN_CODE_MISSING", "OWN_ROW_NO_CODE")),
+    Rule("missing-code", "element", None, "unjudged", said_by=("OWN_CODE_MISSING", "OWN_ROW_UNCODED")),
     Rule("not-in-value-set", "element", "error", "wrong", outside),
     Rule("value-set-not-judged", "element", "warning", "unjudged", unsure),
     Rule("outside-binding", "element", "warning", "right", unbound),

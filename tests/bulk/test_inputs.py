@@ -141,7 +141,7 @@ def test_xml_is_told_where_it_can_be_read(name: str, file: Any, validated: Valid
 
 def test_a_row_without_a_code_says_so(file: Any, validated: Validated) -> None:
     _, kept = validated(file("a.csv", f"{HEADER},,,2020-01-01\n"))
-    assert [each.finding.issue.message_id for each in kept.all] == ["OWN_ROW_NO_CODE"]
+    assert [each.finding.issue.message_id for each in kept.all] == ["OWN_ROW_UNCODED"]
     assert kept.places == [(1, "missing-code")]
 
 

@@ -10,7 +10,11 @@ from flask import Flask
 from http_client import CPT, HARVEST, Client, Reply
 
 import terminology
+from terminology.findings import FINDINGS
+from terminology.inputs import INPUTS
 from terminology.issues import SENTENCES, issue, text, translations
+from terminology.sentences import CHANGING, GRAMMARS, JOBS, LOADING, ON_A_DAY
+from terminology.transfers import TRANSFERS
 
 FILES = sorted((Path(terminology.__file__).parent / "messages").glob("*.json"))
 ARGUMENTS = tuple(f"<{number}>" for number in range(6))
@@ -183,3 +187,9 @@ def test_the_message_of_validate_code_is_translated_as_its_issues_are(client: Cl
 def test_the_language_of_displays_is_not_the_language_of_messages(client: Client) -> None:
     reply = client.get(f"{UNKNOWN_SYSTEM}&displayLanguage=de", headers={"Accept-Language": "en"})
     assert reply.texts == IN_ENGLISH
+
+
+def test_each_message_id_has_one_sentence() -> None:
+    tables = (ON_A_DAY, GRAMMARS, LOADING, TRANSFERS, CHANGING, FINDINGS, INPUTS, JOBS)
+    named = [name for table in tables for name in table]
+    assert sorted(named) == sorted(set(named))
