@@ -355,7 +355,8 @@ def test_a_judge_holds_the_resources_of_a_profiles_type_to_it_and_judges_others_
     judge, plain = Judge.of(state, profile=US_CORE), Judge.of(state)
     condition = {"resourceType": "Condition", "code": concept("cm#Z52.3"), "recordedDate": DAY}
     assert judge.judge(judge.read(condition)) == plain.judge(plain.read(condition))
-    assert judge.plain(("x", "y", None, None), DAY, DAY) == plain.plain(("x", "y", None, None), DAY, DAY)
+    right = ((CPT, "38232", None, None), DAY, DAY)
+    assert judge.plain([right]) == plain.plain([right]) != [None]
 
 
 @pytest.mark.parametrize("profile", profiles.known(), ids=str)
