@@ -111,6 +111,9 @@ FINDINGS: Mapping[str, Sentence] = {
     "OWN_NULL": Sentence(_E, "structure", "invalid-data", "{0} is null. Leave it out"),
     "OWN_NO_SUCH_DAY": Sentence(_E, "value", "invalid-data", "{0} is '{1}', which is no date of FHIR"),
     "OWN_NOT_TYPED": Sentence(_E, "value", "invalid-data", "{0} must be {1}, not {2}"),
+    "OWN_TYPE_NOT_JUDGED": Sentence(
+        _E, "not-supported", None, "A resource of the type {0} is not judged here. Judged are {1}"
+    ),
     # --- a profile ------------------------------------------------------------------------------------------
     "OWN_PROFILE_UNKNOWN": Sentence(
         _E, "not-supported", None, "Nothing can be validated against the profile '{0}' here. Known in FHIR {1}: {2}"

@@ -28,7 +28,7 @@ def record(resource: object, fhir: FhirVersion) -> Record:
     """The Record of a resource; raises Invalid for what is none of the types that are judged."""
     kind = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
     if not isinstance(resource, dict) or kind not in KINDS:
-        raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(KINDS), kind))
+        raise Invalid(issue("OWN_TYPE_NOT_JUDGED", kind, ", ".join(KINDS)))
     days: dict[int, tuple[Days, ...]] = {}
     elements = [
         element

@@ -77,7 +77,7 @@ def validated(
     """
     kind = resource.get("resourceType") if isinstance(resource, dict) else type(resource).__name__
     if not isinstance(resource, dict) or kind not in KINDS:
-        raise Invalid(issue("OWN_WRONG_RESOURCE", " or ".join(KINDS), kind, at="resource"))
+        raise Invalid(issue("OWN_TYPE_NOT_JUDGED", kind, ", ".join(KINDS), at="resource"))
     if judge.profile and not judge.profiles(kind) and not of_many:
         raise Invalid(issue("OWN_PROFILE_OF_ANOTHER", judge.profile, judge.profile.kind, kind, at="profile"))
     record = judge.read(resource, fhir)

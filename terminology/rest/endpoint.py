@@ -136,8 +136,15 @@ class Endpoint:
         tidy = "/".join(part for part in path.split("/") if part)
         if tidy != path and tidy in self.routes:
             return f"Ask for {tidy or 'the base'} without the extra slashes"
+        if kinds := self._elsewhere(kind, path.rpartition("/")[2]):
+            return f"This server has it for {', '.join(kinds)}"
         near = difflib.get_close_matches(path[:200], [each for each in self.routes if each], 1, 0.6)
         return f"Did you mean {near[0]}?" if near else "metadata lists what there is"
+
+    def _elsewhere(self, kind: str, name: str) -> list[str]:
+        """The types that have an operation of that name, where ``kind`` is not nearly one of them."""
+        kinds = [each.resource for each in self.operations if name == f"${each.name}" and each.resource]
+        return [] if difflib.get_close_matches(kind[:200], kinds, 1, 0.75) else kinds
 
     # --- the answer ----------------------------------------------------------------------------------------
 

@@ -5,11 +5,12 @@ Nothing here imports more than the standard library before an assertion is made.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Any
 
     from terminology.model import Coding, FhirVersion
@@ -67,6 +68,7 @@ class Assertions:
         __tracebackhide__ = True
         from terminology.issues import Refusal  # noqa: PLC0415
 
+        _check(resource)
         try:
             found = self.terminology.validate(
                 dict(resource), value_set=value_set, date=date, profile=profile, fhir=fhir
@@ -77,6 +79,13 @@ class Assertions:
         if found.verdict != "right" or (warnings and "warning" in severities):
             raise AssertionError(str(found))
         return found
+
+
+def _check(resource: object) -> None:
+    """Raises TypeError for what is no dict."""
+    if not isinstance(resource, Mapping):
+        said = f"a resource is a dict, as json.loads makes it, and this is {type(resource).__name__}"
+        raise TypeError(f"{said}. Of a model of fhir.resources: json.loads(model.model_dump_json())")
 
 
 def check_versions(terminology: Terminology, pinned: Iterable[str]) -> None:

@@ -134,6 +134,19 @@ def test_a_profile_of_r4_is_not_known_to_r5(app: Flask) -> None:
     assert "Known in FHIR R5: -" in reply.texts
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("Patient/$validate", "for Procedure, ServiceRequest, Claim"),
+        ("Procedur/$validate", "Did you mean Procedure/$validate?"),
+        ("Patient/x/$validate", "for Procedure, ServiceRequest, Claim"),
+    ],
+)
+def test_a_type_that_is_not_validated_is_told_which_are(client: Client, path: str, said: str) -> None:
+    reply = client.post(path, {"resourceType": "Patient"})
+    assert (reply.status, said in reply.texts) == (404, True), reply.texts
+
+
 def test_it_is_asked_by_post_alone(client: Client) -> None:
     reply = client.get("Procedure/$validate")
     assert (reply.status, reply.headers["Allow"]) == (405, "POST, OPTIONS")

@@ -1,8 +1,10 @@
 """Assertions for the tests of other projects: what is right passes, everything else says why."""
 
+import json
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.procedure import Procedure
 
 from terminology import Terminology
 from terminology.testing import Assertions, PinnedVersionError, check_versions
@@ -115,3 +117,16 @@ def test_content_of_another_version_is_told_with_every_reason(terminology: Termi
         "'nothing' is no pin. Write url|version, one a line",
         f"{OWN_USE} is pinned to 2, but 1.0.0 answers",
     ]
+
+
+@pytest.mark.parametrize("resource", [None, '{"resourceType": "Procedure"}', 7, [{}]])
+def test_what_is_no_dict_is_told_how_to_become_one(asserts: Assertions, resource: Any) -> None:
+    with pytest.raises(TypeError, match="a resource is a dict, as"):
+        asserts.coded_procedure(resource)
+
+
+def test_a_model_of_fhir_resources_is_judged_as_the_message_says(asserts: Assertions) -> None:
+    model = Procedure.model_validate(procedure())
+    with pytest.raises(TypeError, match="model_dump_json"):
+        asserts.coded_procedure(model)
+    assert asserts.coded_procedure(json.loads(model.model_dump_json())).verdict == "right"
