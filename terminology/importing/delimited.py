@@ -159,6 +159,7 @@ def _table(name: str) -> bool:
 def _of_file(source: Source, file: File, mapped: Mapped, dialect: Dialect) -> Iterator[Concept]:
     typed = [(name, column, *_TYPES[kind]) for name, column, kind in mapped.properties]
     display, definition, status_column = mapped.display, mapped.definition, mapped.status
+    bounded = any(name in ("valid-from", "valid-to") for name, *_ in mapped.properties)
     for place, row in rows(source, file, dialect, mapped.columns):
         code = row[mapped.code].strip()
         if not code:
@@ -177,8 +178,8 @@ def _of_file(source: Source, file: File, mapped: Mapped, dialect: Dialect) -> It
             properties=properties,
             status=status,
             inactive=status in ("retired", "inactive", "withdrawn"),
-            valid_from=_bound(properties, "valid-from"),
-            valid_to=_bound(properties, "valid-to"),
+            valid_from=_bound(properties, "valid-from") if bounded else None,
+            valid_to=_bound(properties, "valid-to") if bounded else None,
         )
 
 
