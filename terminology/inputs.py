@@ -56,6 +56,12 @@ INPUTS: Mapping[str, Sentence] = {
     "OWN_INPUT_NOTHING": Sentence(
         "error", "not-found", None, "There is nothing to judge in {0}: no resource and no row was read"
     ),
+    "OWN_INPUT_COLUMN_TWICE": Sentence(
+        "error",
+        "multiple-matches",
+        None,
+        "'{0}' has {1} columns that may have the {2}: {3}. Give the one that is meant a name of its own",
+    ),
     "OWN_INPUT_COLUMN": Sentence("error", "not-found", None, "'{0}' has no column '{1}' for {2}. It has {3}"),
     "OWN_INPUT_CODE_COLUMN": Sentence(
         "error",

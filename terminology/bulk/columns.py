@@ -28,18 +28,21 @@ def mapping(
 ) -> dict[str, str]:
     """Field → column of ``header``. A constant takes the place of the column of that plain name, not of a stated one.
 
-    Raises NotFound for a stated column that is not there, and where no column has the codes.
+    Raises NotFound for a stated column that is not there, and where no column has the codes, or several may have what
+    is wanted.
     """
-    plain = {column.strip().lower(): column for column in reversed(header)}
+    plain: dict[str, list[str]] = {}
+    for each in header:
+        plain.setdefault(each.strip().lower(), []).append(each)
     constant = set(constants)
     found: dict[str, str] = {}
     for field in FIELDS:
         column = wanted.get(field)
         if column is None:
             if field in plain and field not in constant:
-                found[field] = plain[field]
+                found[field] = _only(name, field, plain[field])
         elif column in header:
-            found[field] = column
+            found[field] = _only(name, field, [column] * header.count(column))
         else:
             raise NotFound(
                 issue("OWN_INPUT_COLUMN", name, column, field, _named(header), diagnostics=_near(column, header))
@@ -47,6 +50,12 @@ def mapping(
     if "code" not in found:
         raise NotFound(issue("OWN_INPUT_CODE_COLUMN", name, _named(header), diagnostics=_near("code", header)))
     return found
+
+
+def _only(name: str, field: str, meant: Sequence[str]) -> str:
+    if len(meant) > 1:
+        raise NotFound(issue("OWN_INPUT_COLUMN_TWICE", name, len(meant), field, _named(meant)))
+    return meant[0]
 
 
 def _named(header: Sequence[str]) -> str:

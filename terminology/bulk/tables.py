@@ -139,9 +139,11 @@ def opened(held: Duck, source: Source, content: Bytes, wanted: Columns) -> Table
     header, separator = _header(content.file, source)
     if not header:
         return None
-    fields = columns.mapping(source.name, header, wanted.named, wanted.constant)
-    file = _as_parquet(held, content.file, header, separator, sorted(set(fields.values())))
-    return Table(held, source, file, fields, dict.fromkeys(header, "VARCHAR"))
+    names = _distinct(header)
+    mapped = columns.mapping(source.name, header, wanted.named, wanted.constant)
+    fields = {field: names[header.index(column)] for field, column in mapped.items()}
+    file = _as_parquet(held, content.file, names, separator, sorted(set(fields.values())))
+    return Table(held, source, file, fields, dict.fromkeys(names, "VARCHAR"))
 
 
 def _header(file: Path, source: Source) -> tuple[list[str], str]:
@@ -151,15 +153,18 @@ def _header(file: Path, source: Source) -> tuple[list[str], str]:
     text = begun.replace("\0", "").splitlines(keepends=True)
     tried = {each: next(csv.reader(text, delimiter=each), []) for each in _SEPARATORS}
     separator = "\t" if source.kind == "tsv" else max(_SEPARATORS, key=lambda each: len(tried[each]))
-    return _distinct(tried[separator]), separator
+    return tried[separator], separator
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names of which none stands twice: the first one keeps its name."""
-    found: list[str] = []
+    """Names of which none stands twice, whatever its case, as DuckDB wants them: the first one keeps its name."""
+    found: dict[str, str] = {}
     for place, name in enumerate(names, 1):
-        found.append(f"{name}_{place}" if name in found or not name else name)
-    return found
+        free = name or f"_{place}"
+        while free.lower() in found:
+            free = f"{free}_{place}"
+        found[free.lower()] = free
+    return list(found.values())
 
 
 def _as_parquet(held: Duck, file: Path, header: list[str], separator: str, wanted: list[str]) -> Path:

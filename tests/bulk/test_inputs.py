@@ -211,6 +211,25 @@ def test_names_of_files_mean_nothing_to_the_database(name: str, file: Any, valid
     assert report.clean
 
 
+@pytest.mark.parametrize("header", ["code,CODE,date", "code, code ,date", "code,code,date"])
+def test_which_of_two_columns_is_meant_is_not_guessed(header: str, file: Any, validated: Validated) -> None:
+    with pytest.raises(NotFound, match="2 columns that may have the code"):
+        validated(file("a.csv", f"{header}\n38232,38230,2020-01-01\n"))
+
+
+@pytest.mark.parametrize("header", ["x,X,system,code,date", ",,system,code,date", "code_3,x_2,system,code,X,x"])
+def test_columns_that_nobody_asks_for_may_be_called_as_they_like(header: str, file: Any, validated: Validated) -> None:
+    row = ",".join(["1", "2", CPT, "38230", *["2020-01-01"] * (header.count(",") - 3)])
+    report, kept = validated(file("a.csv", f"{header}\n{row}\n"))
+    assert (report.verdicts["right"], {each.finding.reason for each in kept.all} <= {"no-date"}) == (1, True)
+
+
+def test_a_stated_column_is_the_one_of_that_very_name(file: Any, validated: Validated) -> None:
+    named = Plan(columns=tables.Columns({"code": "CODE"}, {"system": CPT}))
+    report, kept = validated(file("a.csv", "code,CODE,date\nx,38230,2020-01-01\n"), plan=named)
+    assert (report.verdicts["right"], kept.all) == (1, [])
+
+
 def test_names_of_columns_mean_nothing_to_the_database(file: Any, validated: Validated) -> None:
     names = {"code": 'c"); DROP TABLE coded; --', "system": "s'y"}
     header = ",".join('"' + each.replace('"', '""') + '"' for each in names.values())
