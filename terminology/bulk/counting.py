@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
 
 Stage = Literal["reading", "judging", "listing"]
 AT_ONCE = 10_000
+_LISTED = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,17 @@ class Counted:
         self.table, self.duck, self.content, self._reading = table, table.duck, content, reading
         self.dated = "date" in table.fields
         self.distinct = self.total = 0
+        self._ends: tuple[date, date] | None = None
+        """The first and the last day, where all days are full ones."""
 
     def count(self) -> None:
         self.table.compare()
+        self._ends = self.table.full() if self.dated else None
         key = ", ".join(self.table.key)
         rows, ends = self.table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
         if self.dated:
             ends = "min(whole) AS first, max(whole) AS last, count(*) - count(whole) AS odd"
-            if self.table.full():
+            if self._ends:
                 rows = f"(SELECT {key}, day AS whole FROM {rows})"  # noqa: S608
             else:  # a text is read as a day once, not in every row
                 self.days()
@@ -71,8 +76,13 @@ class Counted:
         [[(self.distinct, self.total)]] = self.duck.rows("SELECT count(*), coalesce(sum(n), 0)::BIGINT FROM coded")
 
     def days(self) -> None:
-        """The table ``calendar``: the distinct days as they are written, and as dates where they are full ones."""
+        """The table ``calendar``: the days as they are written, and as dates where they are full ones. Where the first
+        and the last are known, all between are listed: the rows need not be read for them."""
         distinct = f"(SELECT DISTINCT day FROM {self.table.rows()})"  # noqa: S608
+        if self._ends and self._ends[1] - self._ends[0] < _LISTED:
+            first, last = (f"DATE '{end}'" for end in self._ends)
+            each = f"unnest(generate_series({first}, {last}, INTERVAL 1 DAY))"
+            distinct = f"(SELECT CAST({each} AS DATE) AS day UNION ALL SELECT NULL)"
         self.duck.run(
             f"CREATE TABLE IF NOT EXISTS calendar AS "  # noqa: S608
             f"SELECT day, {self.table.whole()} AS whole, 0 AS span FROM {distinct}"

@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -65,12 +66,13 @@ class Table:
                 self.same[field] = values[0]
         self.key = tuple(each for each in self.key if each not in self.same)
 
-    def full(self) -> bool:
-        """Whether every day is a full one or none at all; only columns of dates are looked at."""
+    def full(self) -> tuple[date, date] | None:
+        """The first and the last day, where every day is a full one or none at all; only of columns of dates."""
         if self._types[self.fields["date"]] != "DATE":
-            return False
-        [[ends]] = self.duck.rows(f"SELECT min(day), max(day) FROM {self.rows()}")  # noqa: S608  read in the file's statistics
-        return all(end is not None and dates.FIRST <= str(end) <= dates.LAST for end in ends)
+            return None
+        within = f"min(day) >= DATE {literal(dates.FIRST)} AND max(day) <= DATE {literal(dates.LAST)}"
+        [[(first, last, full)]] = self.duck.rows(f"SELECT min(day), max(day), {within} FROM {self.rows()}")  # noqa: S608
+        return (first, last) if full else None
 
     @property
     def rejected(self) -> int:
