@@ -124,6 +124,10 @@ class Front:
     ) -> Iterable[bytes]:
         """Makes the answer, and keeps it under the key of one that was asked for before; a costly one is made only once
         for all who wait for it."""
+        costly = environ["PATH_INFO"].endswith(self._costly)
+        if key is None and not costly:
+            self.counters.misses()
+            return self._passed(environ, start)
         began = perf_counter()
         own: list[_Taken] = []
 
@@ -132,13 +136,7 @@ class Front:
             own.append(_Taken.of(self.behind, environ))
             return self._keepable(shelf, key, alias, environ, own[0], perf_counter() - began)
 
-        if environ["PATH_INFO"].endswith(self._costly):
-            kept = shelf.once(alias, make)
-        elif key is None:
-            self.counters.misses()
-            return self._passed(environ, start)
-        else:
-            kept = make()
+        kept = shelf.once(alias, make) if costly else make()
         if own:
             return self._compressed(own[0], environ, start)
         if kept is None or not _within_limits(environ):

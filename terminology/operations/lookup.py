@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,10 @@ from terminology.model import (
 from terminology.operation import Operation, Parameter, Ready, Value
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS, coding_of, inline_code_system
 from terminology.request import Request
-from terminology.wire.values import parameter, parameters, part
+from terminology.wire.values import parameter, parameters
+
+Described = tuple[Property, str | None]
+"""A property, and the display of the code that is its value."""
 
 BASE_PROPERTIES = frozenset(
     (
@@ -62,7 +65,7 @@ class Lookup:
     abstract: bool = False
     content: str = "complete"
     designations: tuple[Designation, ...] = ()
-    properties: tuple[tuple[Property, str | None], ...] = ()
+    properties: tuple[Described, ...] = ()
     supplements: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
     notes: tuple[Issue, ...] = ()
@@ -184,7 +187,6 @@ def _outcome(entry: Entry, provider: CodeSystemProvider, scope: Scope, wanted: f
     chosen = best(candidates, languages)
     properties = tuple(_properties(entry, provider, wanted, everything))
     shown = candidates if everything or "designation" in wanted else ()
-    sources = {held.source for held, _ in properties} | {each.source for each in candidates}
     return Lookup(
         system=info.canonical.url,
         code=found.code,
@@ -196,27 +198,26 @@ def _outcome(entry: Entry, provider: CodeSystemProvider, scope: Scope, wanted: f
         content=info.content,
         designations=shown,
         properties=properties,
-        supplements=_contributing(provider, scope, sources),
+        supplements=_contributing(provider, scope, properties, candidates),
         fields=wanted,
     )
 
 
-def _contributing(provider: CodeSystemProvider, scope: Scope, sources: set[str | None]) -> tuple[str, ...]:
+def _contributing(
+    provider: CodeSystemProvider, scope: Scope, properties: Iterable[Described], names: Iterable[Designation]
+) -> tuple[str, ...]:
     """The supplements to report: those whose content is shown, and those that were named."""
-    if not scope.supplements and sources <= {None}:
-        return ()
-    applied = (supplement.info.canonical for supplement in scope.applying(_base(provider)))
-    return tuple(str(each) for each in applied if str(each) in sources or named_by(scope.supplements, each))
-
-
-def _base(provider: CodeSystemProvider) -> CodeSystemProvider:
     base: CodeSystemProvider = getattr(provider, "base", provider)
-    return base
+    if base is provider and not scope.supplements:
+        return ()
+    sources = {held.source for held, _ in properties} | {each.source for each in names}
+    applied = (supplement.info.canonical for supplement in scope.applying(base))
+    return tuple(str(each) for each in applied if str(each) in sources or named_by(scope.supplements, each))
 
 
 def _properties(
     entry: Entry, provider: CodeSystemProvider, wanted: frozenset[str], everything: bool
-) -> Iterator[tuple[Property, str | None]]:
+) -> Iterator[Described]:
     """The properties to answer, each with a description where its value is a code of the system."""
     found, displays = entry.concept, entry.displays
     if everything or "inactive" in wanted:
@@ -254,9 +255,9 @@ def respond(outcome: Lookup, request: Request) -> Json:
                 outcome.definition if every or "definition" in outcome.fields else None,
             ),
             parameter("abstract", "Boolean", outcome.abstract),
-            *(_designation(entry) for entry in outcome.designations),
-            *(_property(held, described) for held, described in outcome.properties if held.value is not None),
-            *(parameter("used-supplement", "Canonical", source) for source in outcome.supplements),
+            *[_designation(entry) for entry in outcome.designations],
+            *[_property(held, described) for held, described in outcome.properties if held.value is not None],
+            *[parameter("used-supplement", "Canonical", source) for source in outcome.supplements],
             parameter("diagnostics", "String", "; ".join(map(_note, outcome.notes)) or None),
         )
     )
@@ -267,16 +268,16 @@ def _note(found: Issue) -> str:
 
 
 def _designation(entry: Designation) -> Json:
-    return part(
-        "designation",
-        (
-            parameter("language", "Code", entry.language),
-            parameter("use", "Coding", dict(entry.use) if entry.use else None),
-            *(parameter("additionalUse", "Coding", use) for use in entry.additional_use),
-            parameter("value", "String", entry.value),
-            parameter("source", "Canonical", entry.source),
-        ),
-    )
+    parts: list[Json] = []
+    if entry.language is not None:
+        parts.append({"name": "language", "valueCode": entry.language})
+    if entry.use:
+        parts.append({"name": "use", "valueCoding": dict(entry.use)})
+    parts += [{"name": "additionalUse", "valueCoding": use} for use in entry.additional_use]
+    parts.append({"name": "value", "valueString": entry.value})
+    if entry.source is not None:
+        parts.append({"name": "source", "valueCanonical": entry.source})
+    return {"name": "designation", "part": parts}
 
 
 def _property(held: Property, described: str | None) -> Json:

@@ -25,7 +25,6 @@ KEPT = 256
 """So many questions are kept."""
 
 Question = tuple[Hashable, ...]
-_SPECIAL = ("prefer", "x-cache-id", "x-too-costly-threshold")
 _CODING = frozenset(("system", "code", "display"))
 _CONCEPT = frozenset(("coding", "text"))
 _VARIED = frozenset(("code", "display"))
@@ -45,7 +44,9 @@ class Questions:
         """The answer in R5 form to a request of the type level; None for any that must go the whole way. ``body`` is
         what was sent in a POST."""
         header = asked.header
-        if operation.ready is None or any(header(name) is not None for name in _SPECIAL):
+        if operation.ready is None or header("x-cache-id") is not None:
+            return None
+        if header("prefer") or header("x-too-costly-threshold"):
             return None
         told = _of_query(asked.query_string) if body is None else _of_parameters(body, asked.query_string)
         if told is None:

@@ -60,7 +60,7 @@ def folded(info: CodeSystemInfo, code: str) -> str:
 def find(file: CodeSystemFile, code: str) -> Concept | None:
     """The concept of a code; point reads, whatever the size of the file."""
     row = file.connection.execute(_FIND, (folded(file.info, code),)).fetchone()
-    return None if row is None else _concept(row, *(_listed(text) for text in row[10:]))
+    return None if row is None else _concept(row, *map(orjson.loads, row[10:]))
 
 
 def head(file: CodeSystemFile, code: str) -> Concept | None:
@@ -75,18 +75,13 @@ def entry(file: CodeSystemFile, code: str) -> Entry | None:
     row = file.connection.execute(_ENTRY if sensitive else _ENTRY_FOLDED, (folded(file.info, code),)).fetchone()
     if row is None:
         return None
-    parents, named, stated, children = map(_listed, row[10:])
-    found = _concept(row, [code for code, _ in parents], named, [each[:3] for each in stated])
+    parents, named, stated, children = map(orjson.loads, row[10:])
+    found = _concept(row, [code for code, _ in parents], named, stated)
     displays: dict[str, str | None] = dict((*parents, *children))
     for held, each in zip(found.properties, stated, strict=True):
         if held.type == "Code":
             displays[held.value] = each[3]
     return Entry(found, tuple([code for code, _ in children]), displays)
-
-
-def _listed(text: str) -> Sequence[Any]:
-    rows: Sequence[Any] = orjson.loads(text) if text != "[]" else ()
-    return rows
 
 
 _NAMED = "value, language, use, status, extensions FROM designation"
@@ -471,7 +466,7 @@ def _concept(row: Row, parents: Sequence[str], named: Sequence[Row], stated: Seq
         row[3],
         tuple(parents),
         tuple([_designation(*entry) for entry in named]),
-        tuple([Property(code, kind, _value(text)) for code, kind, text in stated]),
+        tuple([Property(each[0], each[1], _value(each[2])) for each in stated]),
         tuple(_DECODED(row[9])) if row[9] else (),
         bool(row[5]),
         bool(row[6]),

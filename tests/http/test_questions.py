@@ -143,7 +143,7 @@ CODED = st.sampled_from((*CODES, *CODES, "A", "none", "a b", " a"))
 DISPLAYS = st.sampled_from((None, None, None, "Display a", "Display b", "Anzeige a", "", "none"))
 
 
-@settings(phases=[Phase.generate], max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(phases=[Phase.generate], max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     worlds(),
     st.booleans(),
@@ -160,15 +160,33 @@ def test_a_kept_question_answers_as_the_whole_way(
     coded: list[tuple[str, str | None]],
     version: str,
 ) -> None:
-    systems, made = world
+    systems, made = [translated(each) for each in world[0]], world[1]
     with TemporaryDirectory() as folder:
         held = as_files(systems, Path(folder)) if filed else systems
         client = Client(served([*held, *made, *([GERMAN] if german else [])]), version, echoes=True)
-        for question in questions:
+        for question in (each for drawn in questions for each in related(drawn)):
             for code, display in coded:
                 kept = told(ask(client, question, code, display))
                 with the_whole_way():
                     assert kept == told(ask(client, question, code, display))
+
+
+def translated(system: Json) -> Json:
+    """With a German name for each concept."""
+    named = [
+        {**each, "designation": [{"language": "de", "value": f"Anzeige {each['code']}"}]} for each in system["concept"]
+    ]
+    return {**system, "concept": named}
+
+
+def related(question: Question) -> Iterator[Question]:
+    """The question, and others that differ from it in one thing."""
+    method, path, stated, headers = question
+    yield question
+    yield method, path, stated, {"Accept-Language": "de"}
+    for name in ("system", "url"):
+        if name in stated:
+            yield method, path, {**stated, name: SYSTEMS[1]}, headers
 
 
 CONTENT = (
@@ -208,6 +226,15 @@ def test_awkward_query_strings_mean_what_they_mean_the_whole_way(asked: Flask, p
         assert kept == told(client.get(path + ending))
 
 
+def test_the_same_words_to_another_operation_are_another_question(asked: Flask) -> None:
+    client = Client(asked)
+    replies = [client.get(f"{kind}/$validate-code?url={SYSTEM}&code=a") for kind in ("CodeSystem", "ValueSet")]
+    assert [each.status for each in replies] == [200, 404]
+    sent = f"system={SYSTEM}&url={SYSTEM}&code=a"
+    replies = [client.get(f"{path}?{sent}") for path in ("CodeSystem/$lookup", "CodeSystem/$validate-code")]
+    assert [each.status for each in replies] == [200, 400]
+
+
 CODING = {"system": SYSTEM, "code": "a"}
 BODIES: tuple[Any, ...] = (
     *({"codeableConcept": {"coding": [CODING], **more}} for more in ({}, {"text": "x"}, {"text": 1}, {"id": "x"})),
@@ -234,7 +261,8 @@ def test_awkward_bodies_mean_what_they_mean_the_whole_way(asked: Flask, path: st
     client = Client(asked, version, echoes=True)
     named = {} if path.endswith("lookup") else {"url": VALUE_SET if path.startswith("ValueSet") else SYSTEM}
     sent = json.dumps(parameters(**named, **body))
-    for each in (sent, sent.replace('"a"', '"b"'), sent, f'{{"id": "x", {sent[1:]}', sent):
+    others = (sent.replace('"a"', '"b"'), sent.replace(f'"system": "{SYSTEM}"', '"system": "urn:x"'))
+    for each in (sent, *others, f'{{"id": "x", {sent[1:]}', sent):
         kept = told(client.post(path, each))
         with the_whole_way():
             assert kept == told(client.post(path, each))
