@@ -123,6 +123,8 @@ def _of_parameters(body: Json, query: str) -> tuple[Question, Value] | None:
         if not isinstance(entry, dict) or len(entry) != 2 or "name" not in entry:
             return None
         name = entry["name"]
+        if name.__class__ is not str:
+            return None
         kind, held = next(each for each in entry.items() if each[0] != "name")
         own = {name: held} if name in _VARIED else _coding_in(name, held)
         if own is None:

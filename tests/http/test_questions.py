@@ -268,6 +268,17 @@ def test_awkward_bodies_mean_what_they_mean_the_whole_way(asked: Flask, path: st
             assert kept == told(client.post(path, each))
 
 
+@pytest.mark.parametrize("name", [{"a": 1}, ["code"], 5, None])
+def test_a_parameter_whose_name_is_no_text_is_refused_as_the_whole_way_refuses_it(asked: Flask, name: Any) -> None:
+    client = Client(asked, "r5")
+    entries = [{"name": "url", "valueUri": SYSTEM}, {"name": name, "valueCode": "a"}]
+    body = {"resourceType": "Parameters", "parameter": entries}
+    kept = told(client.post("CodeSystem/$validate-code", body))
+    with the_whole_way():
+        assert kept == told(client.post("CodeSystem/$validate-code", body))
+    assert kept[0] == 400
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_the_second_code_is_answered_without_the_whole_way(
     asked: Flask, path: str, monkeypatch: pytest.MonkeyPatch
