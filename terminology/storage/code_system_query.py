@@ -123,21 +123,25 @@ def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Con
 def _rows(file: CodeSystemFile, query: Query, where: _Where, columns: str) -> sqlite3.Cursor:
     """Rows of a query that lists no codes, in the file's order."""
     end = -1 if query.limit is None else query.limit
-    sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT {end} OFFSET {query.offset}"
-    return file.connection.execute(sql, where.arguments)
+    sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT ? OFFSET ?"
+    return file.connection.execute(sql, (*where.arguments, end, query.offset))
 
 
 def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
     """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
     of them, or it has no display."""
-    rows = _rows(file, query, conditions(file.info, query, file.connection), _HEADS).fetchall()
-    for _, display, _, inactive, status, extensions in rows:
-        if display is None or inactive or extensions or status not in (None, "active"):
+    found = []
+    for code, display, abstract, bare in _rows(file, query, conditions(file.info, query, file.connection), _HEADS):
+        if not bare:
             return None
-    return [row[:3] for row in rows]
+        found.append((code, display, abstract))
+    return found
 
 
-_HEADS = "concept.code, display, abstract, inactive, status, extensions"
+_HEADS = (
+    "concept.code, display, abstract, "
+    "display IS NOT NULL AND NOT inactive AND extensions IS NULL AND (status IS NULL OR status = 'active')"
+)
 
 _TEXT = "search CROSS JOIN concept ON concept.id = search.rowid"
 _BELOW = "closure AS driver CROSS JOIN concept ON concept.id = driver.descendant"
