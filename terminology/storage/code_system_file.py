@@ -24,6 +24,11 @@ FORMAT = 3
 SUFFIX = ".codesystem"
 COUNTS = 2048
 """So many counts a file keeps, those of search texts above all."""
+LARGE = 128 << 20
+"""A file of more bytes is mapped: a page that is not in the cache of a connection then costs no call of the kernel.
+Smaller ones are not, since the mapping of each connection counts as memory of the worker."""
+MAPPED = 1 << 30
+"""So many bytes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ class CodeSystemFile:
             held.create_function("matches", 2, _matches, deterministic=True)
             held.create_function("folded", 1, _folded, deterministic=True)
             held.execute("PRAGMA cache_size=-8192")
+            if self.path.stat().st_size > LARGE:
+                held.execute(f"PRAGMA mmap_size={MAPPED}")
             self._local.connection = held
         return held
 

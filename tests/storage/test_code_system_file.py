@@ -12,6 +12,7 @@ import pytest
 
 from terminology.model import Canonical, CodeSystemInfo, Concept, Filter, Property, PropertyDefinition, Query
 from terminology.providers.file import FileProvider
+from terminology.storage import code_system_file
 from terminology.storage.code_system_compiler import MANY, Duplicate, compile_file
 from terminology.storage.code_system_file import FORMAT, CodeSystemFile
 
@@ -65,6 +66,17 @@ def test_sizes_that_are_kept_are_right(large: FileProvider):
         "C2": SIZE // 2 + 1,
     }
     assert dict(database.execute("SELECT text, concepts FROM with_property")) == {"even": SIZE // 2, "odd": SIZE // 2}
+
+
+@pytest.mark.parametrize(("least", "mapped"), [(0, True), (code_system_file.LARGE, False)])
+def test_a_large_file_is_mapped_and_says_the_same(
+    large: FileProvider, least: int, mapped: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(code_system_file, "LARGE", least)
+    again = FileProvider.open(large.file.path)
+    (size,) = again.file.connection.execute("PRAGMA mmap_size").fetchone()
+    assert (size > 0) is mapped
+    assert all(again.find(f"C{number}") == large.find(f"C{number}") for number in (1, 2, SIZE, SIZE + 1))
 
 
 def test_a_code_that_stands_twice_leaves_nothing_behind(tmp_path: Path):
