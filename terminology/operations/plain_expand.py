@@ -86,7 +86,7 @@ def _whole(url: str, scope: Scope, given: Sequence[Given], engine: Engine) -> Js
         made.append(engine(given))
         return made[0] if made[0]["expansion"].get("total", KEPT_CODES + 1) <= KEPT_CODES else None
 
-    kept = scope.catalog.remembered(("expansion", url, scope.default_supplements, scope.limits), small)
+    kept = scope.catalog.remembered(("expansion", url, scope.fhir, scope.default_supplements, scope.limits), small)
     if made or kept is None:
         return made[0]
     return {**kept, "expansion": {**kept["expansion"], "identifier": identifier(), "timestamp": now()}}
@@ -121,7 +121,7 @@ def _page(url: str, stated: dict[str, Any], scope: Scope, given: Sequence[Given]
         made.append(engine(given))
         return _frame(url, scope, made[0])
 
-    frame = scope.catalog.remembered(("pages", url, scope.default_supplements, scope.limits), framed)
+    frame = scope.catalog.remembered(("pages", url, scope.fhir, scope.default_supplements, scope.limits), framed)
     if made or frame is None:
         return made[0]
     return _filled(frame, stated, stated.get("offset", 0), stated["count"])
