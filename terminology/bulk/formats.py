@@ -7,10 +7,11 @@ written by the libraries of the formats, never put together as text.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, Protocol
 
 import orjson
@@ -141,34 +142,41 @@ class Csv:
     formula gets an apostrophe before it."""
 
     def __init__(self, out: IO[str]) -> None:
-        self._writer = csv.writer(out, lineterminator="\n")
+        self._out, self._writer = out, csv.writer(out, lineterminator="\n")
         self._writer.writerow(COLUMNS)
-        self._made: dict[int, tuple[Finding, tuple[Any, ...]]] = {}
-        self._source: tuple[str, Any] = ("", "")
+        self._made: dict[int, tuple[Finding, str]] = {}
+        self._placed: tuple[tuple[str, str], str] = (("", ""), "")
 
     def found(self, found: Found) -> None:
         place = found.place
-        if place.inside is not None:
+        if place.inside is not None or place.number is None:
             self._writer.writerow([_harmless(value) for value in _row(found).values()])
             return
-        if place.source != self._source[0]:
-            self._source = place.source, _harmless(place.source)
-        self._writer.writerow((self._source[1], place.unit, place.number, *self._told(found)))
+        if (place.source, place.unit) != self._placed[0]:
+            self._placed = (place.source, place.unit), _joined((_harmless(place.source), place.unit))
+        self._out.write(f"{self._placed[1]},{place.number},{self._told(found)}\n")
 
-    def _told(self, found: Found) -> tuple[Any, ...]:
-        """The columns after the place. Rows of a table share their findings, so these are made once."""
+    def _told(self, found: Found) -> str:
+        """The columns after the place. Rows of a table share their findings, so these are written once."""
         made = self._made.get(id(found.finding))
         if made is None:
             if len(self._made) >= _MADE:
                 self._made.clear()
-            cells = tuple(map(_harmless, _row(found).values()))[_PLACED:]
-            made = self._made[id(found.finding)] = found.finding, cells
+            cells = [*map(_harmless, _row(found).values())][_PLACED:]
+            made = self._made[id(found.finding)] = found.finding, _joined(cells)
         return made[1]
 
     def end(self, report: Report) -> None:
         if report.partial:
             said = {"severity": "information", "reason": "stopped", "message": SENTENCES["OWN_INPUT_STOPPED"].text}
             self._writer.writerow([said.get(name, "") for name in COLUMNS])
+
+
+def _joined(cells: Iterable[Any]) -> str:
+    """Some cells of a row, as they are written between others."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    return out.getvalue()
 
 
 def _harmless(value: Any) -> Any:
