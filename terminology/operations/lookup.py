@@ -30,7 +30,6 @@ from terminology.model import (
 from terminology.operation import Operation, Parameter, Ready, Value
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS, coding_of, inline_code_system
 from terminology.request import Request
-from terminology.wire.values import parameter, parameters
 
 Described = tuple[Property, str | None]
 """A property, and the display of the code that is its value."""
@@ -241,26 +240,22 @@ def _properties(
 
 def respond(outcome: Lookup, request: Request) -> Json:
     """Parameters, with the part names that R4 and R5 share; what only R5 defines is accepted in R4 too."""
-    every = not outcome.fields or "*" in outcome.fields
-    return parameters(
-        (
-            parameter("name", "String", outcome.name),
-            parameter("version", "String", outcome.version),
-            parameter("code", "Code", outcome.code),
-            parameter("system", "Uri", outcome.system),
-            parameter("display", "String", outcome.display),
-            parameter(
-                "definition",
-                "String",
-                outcome.definition if every or "definition" in outcome.fields else None,
-            ),
-            parameter("abstract", "Boolean", outcome.abstract),
-            *[_designation(entry) for entry in outcome.designations],
-            *[_property(held, described) for held, described in outcome.properties if held.value is not None],
-            *[parameter("used-supplement", "Canonical", source) for source in outcome.supplements],
-            parameter("diagnostics", "String", "; ".join(map(_note, outcome.notes)) or None),
-        )
-    )
+    defined = not outcome.fields or not outcome.fields.isdisjoint(("*", "definition"))
+    said: list[Json] = [{"name": "name", "valueString": outcome.name}]
+    if outcome.version is not None:
+        said.append({"name": "version", "valueString": outcome.version})
+    said.append({"name": "code", "valueCode": outcome.code})
+    said.append({"name": "system", "valueUri": outcome.system})
+    said.append({"name": "display", "valueString": outcome.display})
+    if defined and outcome.definition is not None:
+        said.append({"name": "definition", "valueString": outcome.definition})
+    said.append({"name": "abstract", "valueBoolean": outcome.abstract})
+    said += [_designation(entry) for entry in outcome.designations]
+    said += [_property(held, described) for held, described in outcome.properties if held.value is not None]
+    said += [{"name": "used-supplement", "valueCanonical": source} for source in outcome.supplements]
+    if outcome.notes:
+        said.append({"name": "diagnostics", "valueString": "; ".join(map(_note, outcome.notes))})
+    return {"resourceType": "Parameters", "parameter": said}
 
 
 def _note(found: Issue) -> str:

@@ -42,7 +42,7 @@ PURE = "terminology.pure"
 """The key of the WSGI environ under which the door says that an answer is ``pure``."""
 
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:/@=+-]")
-_ENCODED_NAME = re.compile(r"(?:^|&)[^=&]*[%+]")
+_ENCODED_NAME = re.compile(r"(?:^|&)[^=&]*%")
 _STRICT = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\b", re.IGNORECASE)
 
 
@@ -128,7 +128,8 @@ class Asked:
 
     def last(self, name: str) -> str | None:
         """The value of a query parameter; the last one where it repeats."""
-        if name not in self.query_string and not _ENCODED_NAME.search(self.query_string):
+        text = self.query_string
+        if name not in text and not ("%" in text and _ENCODED_NAME.search(text)):
             return None
         return next((value for key, value in reversed(self.query) if key == name), None)
 
