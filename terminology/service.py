@@ -17,15 +17,17 @@ from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
 from terminology.jobs import Bulk
 from terminology.languages import Languages
-from terminology.model import FhirVersion, Json
+from terminology.model import Coding, FhirVersion, Json
 from terminology.operation import Operation
 from terminology.operations import BY_NAME
+from terminology.operations.coded_value import in_value_set
 from terminology.operations.expand import Expansion
 from terminology.operations.lookup import Lookup
 from terminology.operations.shared import ruled, stated_in
 from terminology.operations.subsumes import Subsumed
 from terminology.operations.translate import Translation
 from terminology.operations.validate_bulk import VALIDATE_BULK, Prepared
+from terminology.operations.validate_code import together
 from terminology.parameters import Arguments, Given
 from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
@@ -275,6 +277,18 @@ class Terminology:
             outcome = self._run("ValueSet", "validate-code", url=value_set, system=system, code=code, **options)
         return outcome
 
+    def validate_codes(self, codes: Iterable[tuple[str, str]], value_set: str, **options: Any) -> list[Validation]:
+        """``validate_code`` for many codes, each with the url of its system (no version in it), asked all together.
+        Raises Refusal where that of the first does."""
+        asked = [Coding(*each) for each in codes]
+        if not asked:
+            return []
+        first: dict[str, Any] = {"system": asked[0].system, "code": asked[0].code}
+        matter = in_value_set(self._request("ValueSet", "validate-code", url=value_set, **first, **options))
+        if isinstance(matter, Validation):
+            return [self.validate_code(str(each.code), each.system, value_set=value_set, **options) for each in asked]
+        return together(matter, asked)
+
     def expand(self, value_set: str, **options: Any) -> Expansion:
         """The codes of a value set. ``options`` are parameters of ``$expand`` (``count``, ``filter``, …)."""
         outcome: Expansion = self._run("ValueSet", "expand", url=value_set, **options)
@@ -322,7 +336,11 @@ class Terminology:
         """A judge for many records: made once, asked often (``judge.judge(judge.read(resource, "R4"))``)."""
         return Judge.of(self.state, value_set, bases, profile, fhir)
 
-    def _run(self, resource: str, name: str, *, fhir: FhirVersion = "R5", **arguments: Any) -> Any:
+    def _run(self, resource: str, name: str, **arguments: Any) -> Any:
+        request = self._request(resource, name, **arguments)
+        return request.operation.run(request)
+
+    def _request(self, resource: str, name: str, *, fhir: FhirVersion = "R5", **arguments: Any) -> Request:
         operation = BY_NAME[resource, name]
         given = [
             Given(_parameter_name(operation, key), item)
@@ -330,8 +348,7 @@ class Terminology:
             if value is not None
             for item in (value if isinstance(value, (list, tuple)) else (value,))
         ]
-        request = self.state.request(operation, given, Exchange(fhir=fhir, strict=True))
-        return operation.run(request)
+        return self.state.request(operation, given, Exchange(fhir=fhir, strict=True))
 
 
 def _parameter_name(operation: Operation, key: str) -> str:

@@ -6,11 +6,11 @@ https://hl7.org/fhir/R5/codesystem-operation-validate-code.html, https://hl7.org
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from terminology.judgement import validate
-from terminology.model import Json
+from terminology.model import Coding, Json
 from terminology.operation import Operation, Parameter, Ready, Value
 from terminology.operations.coded_value import Matter, in_code_system, in_value_set
 from terminology.operations.shared import SCOPE_PARAMETERS, SUPPLEMENTS
@@ -33,6 +33,15 @@ def answered(asked: Matter | Validation) -> Validation:
         judged = validate(codings, value_set, scope, rules)
         outcome = combined(judged, asked.mode, value_set, scope, rules, concept)
     return replace(outcome, issues=(*outcome.issues, *asked.told)) if asked.told else outcome
+
+
+def together(asked: Matter, codings: Sequence[Coding]) -> list[Validation]:
+    """``answered`` for each of many codings in place of the one that was asked: those of a system are read together."""
+    value_set, scope, rules = asked.value_set, asked.scope, asked.rules
+    plain = [plainly([coding], value_set, scope, None) for coding in codings]
+    left = [coding for coding, known in zip(codings, plain, strict=True) if known is None]
+    judged = iter(validate(left, value_set, scope, rules))
+    return [known or combined([next(judged)], asked.mode, value_set, scope, rules) for known in plain]
 
 
 def respond(outcome: Validation, request: Request) -> Json:

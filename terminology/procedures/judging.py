@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Protocol, get_args
 
 from terminology import dates
@@ -19,7 +20,7 @@ from terminology.procedures import profiles, reading, rules
 from terminology.procedures.agreements import Agreements
 from terminology.procedures.coded import labelled
 from terminology.procedures.coherence import knowledge
-from terminology.procedures.opinions import Opinion, Opinions
+from terminology.procedures.opinions import Opinion, Opinions, PlainCode
 from terminology.procedures.profiles import Profile
 from terminology.procedures.records import Basis, Days, Element, Finding, JudgedCoding, Judgement, Record
 from terminology.procedures.rules import Case, Rule, rule_of
@@ -132,6 +133,17 @@ class Judge:
         if self.value_set is not None:
             return [None] * len(asked_of)
         return self.opinions.plain_between([(Coding(*coding), first, last) for coding, first, last in asked_of])
+
+    def plain_codes(self, most: int) -> Iterator[tuple[str, list[PlainCode]]]:
+        """By code system what ``plain`` says of its codes: of those systems that have no more of them than what is left
+        of ``most``."""
+        if self.value_set is not None:
+            return
+        for system in sorted(self.scope.catalog.urls()):
+            codes = list(islice(self.opinions.plain_codes(system), most + 1))
+            if codes and len(codes) <= most:
+                most -= len(codes)
+                yield system, codes
 
     def judge(self, record: Record, date: str | None = None) -> Judgement:
         """Every coding on its day (on ``date`` where one is given), and what was found, element by element."""

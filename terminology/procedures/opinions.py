@@ -17,7 +17,7 @@ from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Is
 from terminology.procedures import rules
 from terminology.procedures.coded import asked, label, labelled
 from terminology.procedures.coherence import knowledge
-from terminology.procedures.records import Verdict
+from terminology.procedures.records import Verdict, redated
 from terminology.procedures.rules import Case, Rule, rule_of
 
 MOST = 200_000
@@ -44,12 +44,19 @@ class Opinion:
         """The same said of another day, on which it holds too."""
         if day == self.day or not self.found:
             return self
-        said = tuple((rule, _redated(each, self.day, day)) for rule, each in self.found)
+        said = tuple((rule, redated(each, self.day, day)) for rule, each in self.found)
         return replace(self, found=said, day=day)
 
 
-def _redated(said: Issue, old: str | None, new: str | None) -> Issue:
-    return replace(said, arguments=tuple(str(new) if each == old else each for each in said.arguments))
+@dataclass(frozen=True, slots=True)
+class PlainCode:
+    """A code that is plainly right on all days from ``first`` to ``last``, with no display or with this one."""
+
+    code: str
+    display: str | None
+    first: str
+    last: str
+    used: Canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Opinions:
         if known is not None:
             return known.on(on)
         made = (self._plainly(coding, on) if self.plain else None) or self._made(coding, on)
-        if not on or _movable(made, on):
+        if not on or _movable(made, coding, on):
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known[coding, turn] = made
@@ -163,6 +170,33 @@ class Opinions:
             else None
             for (coding, *_), some in zip(asked_of, parts, strict=True)
         ]
+
+    def plain_codes(self, system: str) -> Iterator[PlainCode]:
+        """Every listed code of a system with the days on which it is plainly right: ``plain_between`` as a table."""
+        for ground, start, end in self._sound_spans(system):
+            used = ground.provider.info.canonical
+            for concept in ground.provider.select(Query(detailed=False)):
+                if ":" in concept.code or not ground.bears(concept, Coding(system, concept.code)):
+                    continue
+                own_first, own_last = dates.bounds(concept.valid_from, concept.valid_to)
+                first, last = max(start, own_first), min(end, own_last)
+                if first <= last:
+                    yield PlainCode(concept.code, concept.display, first, last, used)
+
+    def _sound_spans(self, system: str) -> Iterator[tuple[_Ground, str, str]]:
+        """The days of a system on which its codes can be plainly right, by the listed release that answers."""
+        held: tuple[_Ground, str, str] | None = None
+        for start, end in self._system(system).spans(dates.FIRST, dates.LAST):
+            ground = self._ground(system, start)
+            if held and ground and ground.sound and ground.provider.info.canonical == held[0].provider.info.canonical:
+                held = held[0], held[1], end
+                continue
+            if held:
+                yield held
+            listed = ground and ground.sound and ground.provider.info.enumerable
+            held = (ground, start, end) if ground and listed else None
+        if held:
+            yield held
 
     def _parts(self, coding: Coding, first: str, last: str) -> list[tuple[_Ground, str, str]]:
         """The days from ``first`` to ``last`` by the release that answers; nothing where it must be asked."""
@@ -239,9 +273,11 @@ def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:
     return max(verdicts, key=_WORSE.__getitem__, default="right")
 
 
-def _movable(made: Opinion, on: str) -> bool:
+def _movable(made: Opinion, coding: Coding, on: str) -> bool:
     """Whether the day can be told apart from every other argument of the sentences."""
-    return all(each.arguments.count(on) < 2 for _, each in made.found)
+    return on not in (coding.code, coding.display, coding.version) and all(
+        each.arguments.count(on) < 2 for _, each in made.found
+    )
 
 
 def _turns(releases: Iterable[CodeSystemProvider]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from terminology.procedures.records import BASES, Basis, Days, Element, Finding,
 from terminology.procedures.rules import rule_of
 
 ROW = "row"
-_BEFORE_TIME = ("T", " ")
+BEFORE_TIME = ("T", " ")
 _SHOWN = 40
 Chain = tuple[Json, ...]
 """The objects from the resource down to the one that holds an element."""
@@ -51,7 +51,7 @@ def row(
 ) -> Record:
     """The Record of a row: one coding, judged on ``date``, whichever day its system goes by. A time after the day is
     not looked at, whether a T or a space stands between; a text that is no date is a flaw."""
-    stated = date[:10] if date and date[10:11] in _BEFORE_TIME else date
+    stated = date[:10] if date and date[10:11] in BEFORE_TIME else date
     day = _day(stated)
     days = tuple(Days(basis, day) for basis in BASES) if day else ()
     coding = Coding(system or None, code or None, version or None, display or None)

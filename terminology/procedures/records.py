@@ -6,7 +6,7 @@ equally and are judged once, however many rows a file has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from terminology.model import Canonical, Coding, Issue
@@ -98,3 +98,23 @@ class Judgement:
         if "wrong" in verdicts or any(each.issue.severity in ("error", "fatal") for each in self.findings):
             return "wrong"
         return "unjudged" if "unjudged" in verdicts or not verdicts else "right"
+
+    def movable(self, day: str) -> bool:
+        """Whether the same is said of a row on every day between the same turns of its coding (``Judge.turns``), but
+        for the name of the day. A label that a value set suggests may turn on other days."""
+        named = {part for each in self.codings for part in (each.coding.code, each.coding.display, each.coding.version)}
+        return day not in named and all(
+            each.issue.arguments.count(day) < 2 and (each.coding or not each.issue.suggestion) for each in self.findings
+        )
+
+    def on(self, day: str, other: str) -> Judgement:
+        """What is said of ``day``, said of another one on which it holds too."""
+        if day == other or not self.findings:
+            return self
+        said = (replace(each, issue=redated(each.issue, day, other)) for each in self.findings)
+        return replace(self, findings=tuple(said))
+
+
+def redated(said: Issue, old: str | None, new: str | None) -> Issue:
+    """The same sentence of another day."""
+    return replace(said, arguments=tuple(str(new) if each == old else each for each in said.arguments))

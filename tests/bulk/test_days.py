@@ -4,18 +4,16 @@ without a value set, a day for all and a limit of what is listed."""
 from __future__ import annotations
 
 import csv
-import json
 import threading
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
-from coded_records import CM, CPT, OID, OPS, PCS, Row
-from engine.asking import code_system, concept
+from coded_records import CPT, OID, Row
+from generated_rows import CODES, VALUE_SETS, YEARS, days, displays, judge, turns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,103 +21,9 @@ from terminology.bulk.report import Found, Provenance, Report
 from terminology.bulk.resources import Asking
 from terminology.bulk.run import Plan, Run
 from terminology.bulk.sources import sources
-from terminology.procedures.judging import Judge
 from terminology.procedures.records import Judgement
-from terminology.service import State
-from terminology.settings import Settings
 
 FIELDS = ("system", "code", "version", "display", "date")
-YEARS, UNDATED = "http://example.org/years", "http://example.org/undated"
-
-
-def _release(url: str, version: str, start: str | None, end: str | None, *concepts: Any) -> dict[str, Any]:
-    period = {name: day for name, day in (("start", start), ("end", end)) if day}
-    stated = {"effectivePeriod": period} if period else {}
-    return code_system(*concepts, version=version, **{"id": f"{url[-5:]}-{version}", "url": url, **stated})
-
-
-INVENTED = (
-    _release(YEARS, "2019", "2018-10-01", "2019-09-30", "kept", concept("gone", replaced_by="new")),
-    _release(YEARS, "2020", "2019-10-01", "2020-09-30", "kept", "new"),
-    _release(
-        YEARS, "2022", "2021-10-01", None, "kept", "new",
-        concept("late", valid_from="2021-11-15", valid_to="2022-03-31"),
-    ),
-    _release(
-        UNDATED, "1", None, None, "bare", concept("dated", valid_from="2012-01-01", valid_to="2014-06-30"),
-        concept("open", valid_from="2012-01"), concept("ended", valid_to="2012"),
-    ),
-)  # fmt: skip
-
-CODES: dict[str | None, tuple[str | None, ...]] = {
-    YEARS: ("kept", "gone", "new", "late", "LATE", "never"),
-    UNDATED: ("bare", "dated", "open", "ended", "never"),
-    CPT: ("38230", "38232", "38232 ", "99999", "07DR3ZZ", "Z52.3", None),
-    OID: ("38232", "38230"),
-    f"urn:oid:{PCS}": ("07DR3ZZ",),
-    "cpt": ("38232",),
-    PCS: ("07DR3ZZ", "30230G1", "38232", "07DR3Z"),
-    CM: ("Z52.3", "Z523", "38230"),
-    OPS: ("5-410.00",),
-    "http://example.org/unknown": ("1",),
-    None: ("38232", None),
-}
-ODD_DAYS = (
-    None, "2011", "2012-03", "2019", "2021-11", "2011-02-30", "2012-02-29", "2012-13-01", "0000-01-01", "garbage",
-    "2012-01-01T00:30:00+02:00", "2011-12-31 23:59:59", "9999-12-31", "0001-01-01", "20120101", "2012-1-1",
-    " 2012-01-01",
-)  # fmt: skip
-
-
-VALUE_SETS = (None, "https://flask-fhir-terminology.org/fhir/ValueSet/bone-marrow-harvest-own-use", YEARS + "/some")
-"""None, one that is shipped, and one of an invented system."""
-
-
-def _value_set() -> dict[str, Any]:
-    include = {"system": YEARS, "concept": [{"code": "kept"}, {"code": "gone"}]}
-    held = {"resourceType": "ValueSet", "id": "some", "url": VALUE_SETS[2], "status": "active"}
-    return {**held, "compose": {"include": [include]}}
-
-
-@cache
-def state() -> State:
-    """The shipped content and the invented one."""
-    with TemporaryDirectory() as folder:
-        for each in (*INVENTED, _value_set()):
-            Path(folder, f"{each['id']}.json").write_text(json.dumps(each))
-        held = State(Settings.load(stated={"content": (folder,)}))
-        held.catalog("R4")
-    return held
-
-
-@cache
-def judge(value_set: str | None = None) -> Judge:
-    return Judge.of(state().open_scope("R4"), value_set)
-
-
-@cache
-def turns() -> tuple[str, ...]:
-    """Every day that is the turn of any of the codes, and its neighbours."""
-    found = {turn for system, codes in CODES.items() for code in codes for turn in judge().turns(system, code)}
-    near = (date.fromisoformat(turn) + timedelta(step) for turn in found if turn < "9999" for step in (-1, 0, 1))
-    return tuple(sorted({each.isoformat() for each in near}))
-
-
-@cache
-def displays() -> dict[str | None, tuple[str | None, ...]]:
-    """For each code no display, the right one where one is held, and a wrong one."""
-    found: dict[str | None, tuple[str | None, ...]] = {}
-    for system, codes in CODES.items():
-        for code in codes:
-            said = judge().judge(judge().row(system, code)).codings
-            found[code] = (None, "Wrong words", *(each.display for each in said if each.display))
-    return found
-
-
-def days() -> st.SearchStrategy[str | None]:
-    return st.sampled_from(turns()) | st.sampled_from(ODD_DAYS) | st.dates().map(date.isoformat)
-
-
 Kind = Literal["csv", "parquet", "dates"]
 """Text; Parquet with days as text; Parquet with a column of type DATE."""
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from coded_records import CPT, OPS, PCS, Row, judge, procedure
 from coded_records import ROWS as SHARED
+from generated_rows import INVENTED, VALUE_SETS, drawn, invented_value_set
+from generated_rows import judge as generated_judge
 
 from terminology import Terminology
 from terminology.procedures.judging import Judge
@@ -25,6 +27,12 @@ ROWS: tuple[Row, ...] = (
     (PCS, "38232", None, None, "2024-05-01"),
     (None, None, None, None, None),
     (CPT, "38230", None, "<b>\u00e9\u4e2d", "no date"),
+)
+ASKED = (
+    pytest.param(300_000, None, id="plain codes in a table"),
+    pytest.param(20, None, id="few of them in it"),
+    pytest.param(0, None, id="all in Python"),
+    *(pytest.param(300_000, each, id=each) for each in VALUE_SETS[1:]),
 )
 TABLE = "system string, code string, version string, display string, date string"
 
@@ -188,3 +196,67 @@ def test_neither_code_nor_resource_is_an_error_that_says_so(spark: Any, content:
 
     with pytest.raises(ValueError, match="either code"):
         tx.validate(spark.createDataFrame([(1,)], "n int"), content)
+
+
+@pytest.mark.parametrize(("most", "value_set"), ASKED)
+def test_generated_rows_have_the_findings_of_the_function(
+    spark: Any, most: int, value_set: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from terminology.bulk import spark as tx
+    from terminology.bulk.spark import listed
+
+    monkeypatch.setattr(listed, "MOST", most)
+    content = tx.share(spark, content=[*INVENTED, invented_value_set()])
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 1000)
+    many = drawn(3000, seed=6)
+    df = spark.createDataFrame(many, TABLE)
+    named = {each: each for each in ("system", "code", "version", "display", "date")}
+    rows = tx.validate(df, content, value_set=value_set, **named).collect()
+    asked = generated_judge(value_set)
+    assert [tuple(row)[:5] for row in rows] == many
+    for row, sent in zip(rows, many, strict=True):
+        assert found(row.judgement) == said(asked.judge(asked.row(*sent))), sent
+
+
+def test_a_column_of_days_and_constants_are_judged_as_text_is(spark: Any, content: Any) -> None:
+    from pyspark.sql import functions as f
+
+    from terminology.bulk import spark as tx
+
+    days = ["2011-12-31", "2012-01-01", None, "2031-01-01"]
+    df = spark.createDataFrame([(day,) for day in days], "day string").select(
+        f.col("day").cast("date").alias("day"), f.col("day").cast("timestamp").alias("moment")
+    )
+    for day in ("day", "moment", f.col("day"), f.col("moment").cast("string")):
+        judged = tx.validate(df, content, system=f.lit(CPT), code=f.lit("38232"), date=day)
+        assert judged.columns == ["day", "moment", "judgement"]
+        wanted = [said(judge().judge(judge().row(CPT, "38232", None, None, each))) for each in days]
+        assert [found(row.judgement) for row in judged.collect()] == wanted
+
+
+@pytest.mark.parametrize("value_set", VALUE_SETS[1:])
+def test_membership_of_generated_rows_is_that_of_the_function(spark: Any, value_set: str) -> None:
+    from terminology.bulk import spark as tx
+    from terminology.issues import Refusal
+
+    resources = [*INVENTED, invented_value_set()]
+    terminology, content = Terminology(content=resources), tx.share(spark, content=resources)
+
+    def asked(system: str | None, code: str | None, version: str | None, date: str | None) -> bool | None:
+        stated = {"system_version": version, "date": date, "valueset_membership_only": True}
+        try:
+            found = terminology.validate_code(code or "", system, value_set=value_set, **stated)
+        except Refusal:
+            return None
+        return found.result if found.judged and not found.unknown_systems else None
+
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 500)
+    many = [*drawn(2000, seed=7), (f"{CPT}|2011", "38232", None, None, None), (CPT, "3" * 1025, None, None, None)]
+    bare = tx.member_of(content, "system", "code", value_set=value_set)
+    dated = tx.member_of(content, "system", "code", value_set=value_set, version="version", date="date")
+    rows = spark.createDataFrame(many, TABLE).select(bare.alias("bare"), dated.alias("dated")).collect()
+    for sent, row in zip(many, rows, strict=True):
+        system, code, version, _, date = sent
+        assert row.bare == asked(system, code, None, None), sent
+        assert row.dated == asked(system, code, version, date), sent
+    assert {row.bare for row in rows} == {True, False, None}

@@ -5,14 +5,16 @@ An argument that is text names a column, as everywhere in Spark; a constant is `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
-from pyspark.sql.functions import col, lit
+from pyspark.sql.functions import array, coalesce, col, lit, when
 from pyspark.sql.pandas.functions import arrow_udf
 
+from terminology.bulk.spark import listed
 from terminology.bulk.spark.content import Content
 from terminology.bulk.spark.distinct import distinct, spread
 from terminology.bulk.spark.judging import JUDGEMENT, REMEMBERED, Resources, Rows
@@ -21,8 +23,11 @@ from terminology.model import FhirVersion
 from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
 from terminology.service import Terminology
+from terminology.validation import Validation
 
 Named: TypeAlias = Column | str
+Row: TypeAlias = tuple[str | None, ...]
+_LONGEST = 1024
 MATCHES = "array<struct<system:string,version:string,code:string,display:string,relationship:string,map:string>>"
 _MATCHES = pa.list_(
     pa.struct([(each, pa.string()) for each in ("system", "version", "code", "display", "relationship", "map")])
@@ -57,8 +62,23 @@ def validate(
     asked = (value_set, tuple(sorted((bases or {}).items())), fhir)
     if resource is not None:
         return df.withColumn(into, _resources(content, asked)(_column(resource)))
-    named = [_column(each).cast("string") for each in (system, code, version, display, date)]
-    return df.withColumn(into, _rows(content, asked)(*named))
+    df, named = _named(df, (system, code, version, display, date))
+    row, whole = [each.cast("string") for each in named], _rows(content, asked)
+    plain = listed.plain(content.key, asked, lambda: _judge(content, asked)) if date is not None else None
+    if plain is None:
+        return df.withColumn(into, whole(array(*row))).drop(*listed.NAMES)
+    joined = listed.joined(df, plain, (*row[:-1], named[-1]), JUDGEMENT)
+    told = coalesce(col(listed.PLAIN), whole(when(col(listed.PLAIN).isNull(), array(*row))))
+    return joined.withColumn(into, told).drop(*listed.NAMES)
+
+
+def _named(df: DataFrame, arguments: Sequence[Named | None]) -> tuple[DataFrame, list[Column]]:
+    """The arguments as columns that may be read twice: what is no column of ``df`` is made one (``listed.NAMES``)."""
+    made = {name: each for name, each in zip(listed.ARGUMENTS, arguments, strict=True) if isinstance(each, Column)}
+    columns = [
+        col(name) if name in made else _column(each) for name, each in zip(listed.ARGUMENTS, arguments, strict=True)
+    ]
+    return (df.withColumns(made) if made else df), columns
 
 
 def _column(named: Named | None) -> Column:
@@ -73,11 +93,12 @@ def _judge(content: Content, asked: tuple[Any, ...]) -> Judge:
 
 
 def _rows(content: Content, asked: tuple[Any, ...]) -> Callable[..., Column]:
-    def judged(system: pa.Array, code: pa.Array, version: pa.Array, display: pa.Array, date: pa.Array) -> pa.Array:
+    def judged(row: pa.Array) -> pa.Array:
         rows: Rows = _kept((content.key, "rows", asked), lambda: Rows(_judge(content, asked)))
-        return rows.judged((system, code, version, display), date)
+        return rows.judged(row)
 
-    return _vectorised(judged, JUDGEMENT)
+    made = _vectorised(judged, f"array<{JUDGEMENT}>")
+    return lambda row: made(row)[0]
 
 
 def _resources(content: Content, asked: tuple[Any, ...]) -> Callable[..., Column]:
@@ -106,14 +127,28 @@ def member_of(
     """Whether the code is in the value set (boolean); null where that cannot be judged: an unknown system or value set,
     a code outside a fragment."""
 
-    def asked(terminology: Terminology, row: tuple[str | None, ...]) -> bool | None:
-        of, wanted, stated, on = row
-        found = terminology.validate_code(
-            wanted or "", of, value_set=value_set, system_version=stated, date=on, valueset_membership_only=True
-        )
-        return found.result if found.judged and not found.unknown_systems else None
+    options: dict[str, Any] = {"value_set": value_set, "valueset_membership_only": True}
 
-    return _question(content, ("member", value_set), asked, "boolean", pa.bool_())(system, code, version, date)
+    def asked(terminology: Terminology, row: Row) -> bool | None:
+        of, wanted, stated, on = row
+        return _member(terminology.validate_code(wanted or "", of, system_version=stated, date=on, **options))
+
+    def together(terminology: Terminology, rows: Sequence[Row]) -> dict[Row, Any]:
+        bare = [row for row in rows if row[0] and row[1] and _speakable(row[0], row[1]) and row[2:] == (None, None)]
+        found = terminology.validate_codes([(str(row[0]), str(row[1])) for row in bare], **options)
+        return dict(zip(bare, map(_member, found), strict=True))
+
+    made = _question(content, ("member", value_set), asked, "boolean", pa.bool_(), together)
+    return made(system, code, version, date)
+
+
+def _member(found: Validation) -> bool | None:
+    return found.result if found.judged and not found.unknown_systems else None
+
+
+def _speakable(system: str, code: str) -> bool:
+    """What any request may state: a url without a version in it, neither of them too long."""
+    return "|" not in system and len(system) <= _LONGEST and len(code) <= _LONGEST
 
 
 def display(
@@ -126,7 +161,7 @@ def display(
 ) -> Column:
     """The display of the code (string), in a language where one is named; null where the code is not known."""
 
-    def asked(terminology: Terminology, row: tuple[str | None, ...]) -> str:
+    def asked(terminology: Terminology, row: Row) -> str:
         of, wanted, stated = row
         return terminology.lookup(of or "", wanted or "", version=stated, display_language=language).display
 
@@ -136,7 +171,7 @@ def display(
 def subsumes(content: Content, system: Named, code_a: Named, code_b: Named, *, version: Named | None = None) -> Column:
     """``equivalent``, ``subsumes``, ``subsumed-by`` or ``not-subsumed``; null where the code system does not say."""
 
-    def asked(terminology: Terminology, row: tuple[str | None, ...]) -> str:
+    def asked(terminology: Terminology, row: Row) -> str:
         of, one, other, stated = row
         return terminology.subsumes(of or "", one or "", other or "", version=stated).outcome
 
@@ -155,7 +190,7 @@ def translate(
     """What the code is called elsewhere: an array of system, version, code, display, relationship and map; null where
     there is no map to ask."""
 
-    def asked(terminology: Terminology, row: tuple[str | None, ...]) -> list[dict[str, Any]]:
+    def asked(terminology: Terminology, row: Row) -> list[dict[str, Any]]:
         of, wanted = row
         found = terminology.translate(of or "", wanted or "", url=url, target_system=target_system, reverse=reverse)
         return [
@@ -178,29 +213,48 @@ def translate(
 def _question(
     content: Content,
     key: tuple[Any, ...],
-    asked: Callable[[Terminology, tuple[str | None, ...]], Any],
+    asked: Callable[[Terminology, Row], Any],
     schema: str,
     kind: pa.DataType,
+    together: Callable[[Terminology, Sequence[Row]], dict[Row, Any]] = lambda *_: {},
 ) -> Callable[..., Column]:
-    """A column of answers. A refusal is null: a row of a table cannot be refused."""
+    """A column of answers. A refusal is null: a row of a table cannot be refused. ``together`` answers what it can of
+    many rows in one go."""
 
-    def answered(held: dict[Any, Any], row: tuple[str | None, ...]) -> Any:
+    def answered(held: dict[Row, Any], row: Row) -> Any:
         if row not in held:
-            if len(held) > REMEMBERED:
-                held.clear()
-            try:
-                held[row] = asked(content.opened(), row)
-            except Refusal:
-                held[row] = None
-        return held[row]
+            with suppress(Refusal):
+                return held.setdefault(row, asked(content.opened(), row))
+        return held.setdefault(row, None)
 
-    def answers(*columns: pa.Array) -> pa.Array:
-        held: dict[Any, Any] = _kept((content.key, *key), dict)
-        places, rows = distinct(columns)
+    def answers(stated: Sequence[bool], columns: Sequence[pa.Array]) -> pa.Array:
+        held: dict[Row, Any] = _kept((content.key, *key), dict)
+        if len(held) > REMEMBERED:
+            held.clear()
+        places, found = distinct(columns)
+        rows = [_padded(row, stated) for row in found]
+        new = [row for row in rows if row not in held]
+        if len(new) > 1:
+            with suppress(Refusal):
+                held.update(together(content.opened(), new))
         return spread(places, [answered(held, row) for row in rows], kind)
 
-    made = _vectorised(answers, schema)
-    return lambda *columns: made(*(_column(each).cast("string") for each in columns))
+    def column(*arguments: Named | None) -> Column:
+        stated = tuple(each is not None for each in arguments)
+
+        def told(*columns: pa.Array) -> pa.Array:
+            return answers(stated, columns)
+
+        made = _vectorised(told, schema)
+        return made(*(_column(each).cast("string") for each in arguments if each is not None))
+
+    return column
+
+
+def _padded(row: Row, stated: Sequence[bool]) -> Row:
+    """The row with None for the columns that were not named, which are not sent to Python."""
+    values = iter(row)
+    return row if all(stated) else tuple(next(values) if each else None for each in stated)
 
 
 def _kept(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:

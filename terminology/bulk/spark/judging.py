@@ -1,17 +1,14 @@
 """What a worker does with a batch of coded rows: the judge is asked once for each distinct coding and span of days.
 
-A span is the days between two turns of a coding (``Judge.turns``). Where nothing is found on one of them, nothing is
-found on any. A finding may name its day: where two days differ in nothing else, so do all of the span; where they do,
-each day is asked.
+A span is the days between two turns of a coding (``Judge.turns``): what is said on one of them holds on each, but for
+the name of the day (``Judgement.on``).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +19,7 @@ from terminology.bulk.spark.distinct import distinct, spread
 from terminology.issues import Refusal, issue, text
 from terminology.model import Coding, FhirVersion, Issue
 from terminology.procedures.judging import Judge
+from terminology.procedures.reading import BEFORE_TIME
 from terminology.procedures.records import Finding, Judgement, Record
 from terminology.wire import json_text
 
@@ -45,9 +43,10 @@ _FINDING = pa.struct(
 )
 ARROW = pa.struct([("verdict", pa.string()), ("used", pa.list_(pa.string())), ("findings", pa.list_(_FINDING))])
 
-_DAY = "\0"
+WIDTH = 5
+"""What is asked of a row: system, code, version, display, date."""
 Row = tuple[str | None, str | None, str | None, str | None]
-"""system, code, version, display."""
+"""Without the date."""
 Code = tuple[str | None, str | None]
 Told = dict[str, Any]
 
@@ -77,32 +76,21 @@ def _coding(suggested: Coding | None) -> dict[str, str | None] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What is said on one day, with a mark in the place of that day."""
+class Said:
+    """What is said of a coding on one day, and so of all days of its span where it is ``movable``."""
 
+    judgement: Judgement
+    day: str | None
     told: Told
-
-    @classmethod
-    def of(cls, judgement: Judgement, day: str) -> Form:
-        return cls(_named(told(judgement), day, _DAY))
+    movable: bool = False
 
     @property
-    def names_day(self) -> bool:
-        return any(_DAY in found["text"] for found in self.told["findings"])
+    def steady(self) -> bool:
+        """True where it is the same on all days of the span, to the last word."""
+        return self.movable and all(self.day not in each.issue.arguments for each in self.judgement.findings)
 
-    def on(self, day: str) -> Told:
-        return _named(self.told, _DAY, day) if self.names_day else self.told
-
-
-def _named(said: Told, day: str, other: str) -> Told:
-    return {**said, "findings": [{**each, "text": each["text"].replace(day, other)} for each in said["findings"]]}
-
-
-def _beside(day: str) -> Iterator[str]:
-    """The day after and the day before, as far as the calendar has them."""
-    for step in (1, -1):
-        with suppress(OverflowError):
-            yield str(date.fromisoformat(day) + timedelta(step))
+    def on(self, day: str | None) -> Told:
+        return self.told if day == self.day or self.steady else told(self.judgement.on(str(self.day), str(day)))
 
 
 class Rows:
@@ -111,10 +99,21 @@ class Rows:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._turns: dict[Code, tuple[str, ...]] = {}
-        self._held: dict[tuple[Row, int], Form | None] = {}
+        self._held: dict[tuple[Row, int | str | None], Said] = {}
 
-    def judged(self, coding: Sequence[pa.Array], day: pa.Array) -> pa.Array:
-        """The judgement of each row; ``coding`` are the columns of a ``Row``."""
+    def judged(self, asked: pa.ListArray) -> pa.Array:
+        """The judgement of each row that is asked about, in a list, null for the others. What is asked is a list: a
+        ``Row`` and its date. A list that is null is the least that can be sent."""
+        known = asked.drop_null()
+        if not len(known):
+            return pa.nulls(len(asked), pa.list_(ARROW))
+        cells = known.flatten()
+        *coding, day = (cells[place::WIDTH] for place in range(WIDTH))
+        answers = self._judged(coding, _without_time(day))
+        starts = pa.concat_arrays([_places(asked.is_valid()), pa.array([len(known)])])
+        return pa.ListArray.from_arrays(starts.cast(pa.int32()), answers)
+
+    def _judged(self, coding: Sequence[pa.Array], day: pa.Array) -> pa.Array:
         if len(self._held) > REMEMBERED:
             self._held.clear()
             self._turns.clear()
@@ -123,13 +122,13 @@ class Rows:
         spans, example = _spans([each for (each,) in named], self._every_turn(codings))
         which, pairs = distinct([rows, spread(dated, spans, pa.string())])
         steady = [self._steady(codings[row], example[span]) for row, span in pairs]
-        answers = spread(which, steady, ARROW)
+        answers = _answers(which, steady)
         if None not in steady:
             return answers
         unsteady = spread(which, [each is None for each in steady], pa.bool_())
         which, pairs = distinct([rows.filter(unsteady), day.filter(unsteady)])
-        daily = spread(which, [self._told(codings[row], each) for row, each in pairs], ARROW)
-        return _merged(answers, unsteady, daily)
+        daily = _answers(which, [self._said(codings[row], each).on(each) for row, each in pairs])
+        return pa.concat_arrays([answers, daily]).take(_merged(unsteady))
 
     def _every_turn(self, codings: Sequence[Row]) -> list[str]:
         """The turns of all codings of a batch: between two of them one day stands for all."""
@@ -142,36 +141,39 @@ class Rows:
 
     def _steady(self, row: Row, day: str | None) -> Told | None:
         """What is said of a coding on all days of the span that a day lies in; None where each day is to be asked."""
-        if day is None or not dates.full(day):
-            return self._told(row, day)
-        form = self._form(row, day)
-        return None if form is None or form.names_day else form.told
+        said = self._said(row, day)
+        return said.told if said.steady or not _full(day) else None
 
-    def _told(self, row: Row, day: str | None) -> Told:
-        form = self._form(row, day) if day and dates.full(day) else None
-        return form.on(day or "") if form else told(self._judged(row, day))
+    def _said(self, row: Row, day: str | None) -> Said:
+        if _full(day):
+            said = self._asked((row, bisect_right(self._of(row[:2]), str(day))), day)
+            if said.movable or said.day == day:
+                return said
+        return self._asked((row, day), day)
 
-    def _form(self, row: Row, day: str) -> Form | None:
-        """What is said of a coding on the days of a span but for the day's own name; None where they differ in more."""
-        place = bisect_right(self._of(row[:2]), day)
-        if (row, place) not in self._held:
-            self._held[row, place] = self._made(row, day, place)
-        return self._held[row, place]
+    def _asked(self, key: tuple[Row, int | str | None], day: str | None) -> Said:
+        if key not in self._held:
+            judgement = self._judge.judge(self._judge.row(*key[0], day))
+            self._held[key] = Said(judgement, day, told(judgement), _full(day) and judgement.movable(str(day)))
+        return self._held[key]
 
-    def _made(self, row: Row, day: str, place: int) -> Form | None:
-        judgement = self._judged(row, day)
-        found = Form.of(judgement, day)
-        if not judgement.findings:
-            return found
-        if any(said.issue.suggestion and said.issue.suggestion.system != row[0] for said in judgement.findings):
-            return None  # the other system has turns of its own
-        others = (each for each in _beside(day) if bisect_right(self._of(row[:2]), each) == place)
-        other = next(others, None)
-        return found if other is None or Form.of(self._judged(row, other), other) == found else None
 
-    def _judged(self, row: Row, day: str | None) -> Judgement:
-        system, code, version, display = row
-        return self._judge.judge(self._judge.row(system, code, version, display, day))
+def _full(day: str | None) -> bool:
+    return bool(day) and dates.full(str(day))
+
+
+def _without_time(day: pa.Array) -> pa.Array:
+    """A date with a time is its first ten characters, as ``Judge.row`` reads it."""
+    timed = pc.is_in(pc.utf8_slice_codeunits(day, 10, 11), pa.array(BEFORE_TIME))
+    return pc.if_else(timed, pc.utf8_slice_codeunits(day, 0, 10), day)
+
+
+def _answers(places: pa.Array, values: Sequence[Told | None]) -> pa.Array:
+    """The value of each row's tuple. Many tuples have the same one: each is written to Arrow once."""
+    unique = {id(each): each for each in values}
+    number = {each: place for place, each in enumerate(unique)}
+    which = pa.array([number[id(each)] for each in values], pa.int64())
+    return pa.array(list(unique.values()), ARROW).take(which.take(places))
 
 
 def _spans(named: Sequence[str | None], turns: Sequence[str]) -> tuple[list[str | None], dict[str | None, str | None]]:
@@ -180,12 +182,16 @@ def _spans(named: Sequence[str | None], turns: Sequence[str]) -> tuple[list[str 
     return names, dict(zip(names, named, strict=True))
 
 
-def _merged(answers: pa.Array, unsteady: pa.Array, daily: pa.Array) -> pa.Array:
-    """``answers``, with those of ``daily`` in the rows that are unsteady, one after the other."""
-    late = pc.subtract(pc.cumulative_sum(unsteady.cast(pa.int64())), 1)
-    own = pa.array(range(len(answers)), pa.int64())
-    places = pc.if_else(unsteady, pc.add(late, len(answers)), own)
-    return pa.concat_arrays([answers, daily]).take(places)
+def _merged(late: pa.Array) -> pa.Array:
+    """Where each row's answer is, when those of the rows that are ``late`` stand behind all, one after the other."""
+    own = pa.array(range(len(late)), pa.int64())
+    return pc.if_else(late, pc.add(_places(late), len(late)), own)
+
+
+def _places(asked: pa.Array) -> pa.Array:
+    """The place of each row among those that were asked about, null for the others."""
+    counted = pc.subtract(pc.cumulative_sum(asked.cast(pa.int64())), 1)
+    return pc.if_else(asked, counted, pa.scalar(None, pa.int64()))
 
 
 class Resources:
