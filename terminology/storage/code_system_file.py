@@ -9,9 +9,11 @@ costs a page.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-import threading
 import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from pathlib import Path
@@ -74,25 +76,53 @@ def load_info(text: str) -> CodeSystemInfo:
 
 
 class CodeSystemFile:
-    """An open file. One read-only connection per thread, closed when the thread or the last reader of the file is
-    gone; nothing here is ever written."""
+    """An open file: read-only connections, of which the one that was used last is taken first, since its cache is warm.
+
+    There are as many as were ever used at once; they are closed with the last reader of the file. Nothing here is ever
+    written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._idle: list[sqlite3.Connection] = []
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
-        weakref.finalize(self, _close, self._opened)
+        weakref.finalize(self, _close, self._idle)
+        _FILES.add(self)
         try:
-            meta = dict(self.connection.execute("SELECT name, value FROM meta").fetchall())
+            meta = dict(self.rows("SELECT name, value FROM meta"))
         except sqlite3.Error as failed:
             raise OSError(f"{path} cannot be read: {failed}") from failed
         if meta.get("format") != str(FORMAT):
             raise ValueError(f"{path} is of the format {meta.get('format')}, not {FORMAT}. Import its source again")
         self.info = load_info(meta["info"])
-        self.flat = self.connection.execute("SELECT 1 FROM parent LIMIT 1").fetchone() is None
+        self.flat = self.row("SELECT 1 FROM parent LIMIT 1") is None
         self.manifest = Manifest(**json.loads(meta["manifest"]))
+
+    def row(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row of a query."""
+        connection = self._taken()
+        try:
+            found: tuple[Any, ...] | None = connection.execute(sql, arguments).fetchone()
+        finally:
+            self._idle.append(connection)
+        return found
+
+    def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, read at once."""
+        connection = self._taken()
+        try:
+            return connection.execute(sql, arguments).fetchall()
+        finally:
+            self._idle.append(connection)
+
+    @contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection for rows that are read one after the other, or for several queries."""
+        connection = self._taken()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
 
     def counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
         """The one number that a query gives, kept: the words of a language are few, and common ones take milliseconds
@@ -101,35 +131,46 @@ class CodeSystemFile:
         if known is None:
             if len(self._counts) >= COUNTS:
                 self._counts.clear()
-            known = self._counts[sql, arguments] = int(self.connection.execute(sql, arguments).fetchone()[0])
+            [(known,)] = self.rows(sql, arguments)
+            self._counts[sql, arguments] = known
         return known
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        held: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if held is None:
-            held = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            self._keep(held)
-            held.execute("PRAGMA query_only=1")
-            held.create_function("matches", 2, _matches, deterministic=True)
-            held.create_function("folded", 1, _folded, deterministic=True)
-            held.execute("PRAGMA cache_size=-8192")
-            if self.path.stat().st_size > LARGE:
-                held.execute(f"PRAGMA mmap_size={MAPPED}")
-            self._local.connection = held
-        return held
+    def close(self) -> None:
+        """Closes the connections that nobody uses; the next question opens another."""
+        _close(self._idle)
 
-    def _keep(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            gone = [entry for entry in self._opened if not entry[0].is_alive()]
-            self._opened[:] = [entry for entry in self._opened if entry not in gone]
-            self._opened.append((threading.current_thread(), connection))
-        _close(gone)
+    def _taken(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        made = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        made.execute("PRAGMA query_only=1")
+        made.create_function("matches", 2, _matches, deterministic=True)
+        made.create_function("folded", 1, _folded, deterministic=True)
+        made.execute("PRAGMA cache_size=-8192")
+        if self.path.stat().st_size > LARGE:
+            made.execute(f"PRAGMA mmap_size={MAPPED}")
+        return made
 
 
-def _close(opened: list[tuple[threading.Thread, sqlite3.Connection]]) -> None:
-    for _, connection in opened:
-        connection.close()
+_FILES: weakref.WeakSet[CodeSystemFile] = weakref.WeakSet()
+
+
+def _close(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+def _after_fork() -> None:
+    """No connection of the parent is used by a child (https://www.sqlite.org/howtocorrupt.html section 2.6)."""
+    for each in _FILES:
+        each.close()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _folded(value: Any) -> str | None:

@@ -59,20 +59,20 @@ def folded(info: CodeSystemInfo, code: str) -> str:
 
 def find(file: CodeSystemFile, code: str) -> Concept | None:
     """The concept of a code; point reads, whatever the size of the file."""
-    row = file.connection.execute(_FIND, (folded(file.info, code),)).fetchone()
+    row = file.row(_FIND, (folded(file.info, code),))
     return None if row is None else _concept(row, *map(orjson.loads, row[10:]))
 
 
 def head(file: CodeSystemFile, code: str) -> Concept | None:
     """The concept of a code without parents, designations and properties: a third of the read."""
-    row = file.connection.execute(_HEAD, (folded(file.info, code),)).fetchone()
+    row = file.row(_HEAD, (folded(file.info, code),))
     return None if row is None else _concept(row, (), (), ())
 
 
 def entry(file: CodeSystemFile, code: str) -> Entry | None:
     """The concept of a code with what stands around it."""
     sensitive = file.info.case_sensitive
-    row = file.connection.execute(_ENTRY if sensitive else _ENTRY_FOLDED, (folded(file.info, code),)).fetchone()
+    row = file.row(_ENTRY if sensitive else _ENTRY_FOLDED, (folded(file.info, code),))
     if row is None:
         return None
     parents, named, stated, children = map(orjson.loads, row[10:])
@@ -111,27 +111,35 @@ _ENTRY_FOLDED = _ENTRY.replace("json_extract(held.value, '$')", "folded(json_ext
 
 def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
     """The concepts of a query, in the file's order, or in the author's where codes are listed; raises Refusal."""
-    return _selected(file, query, conditions(file.info, query, file.connection))
+    with file.connected() as connection:
+        where = conditions(file.info, query, connection)
+    return _selected(file, query, where)
 
 
 def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Concept]:
-    rows = _in_listed_order(file, query, where) if query.listed is not None else _rows(file, query, where, _OWN_COLUMNS)
-    while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
-        yield from hydrated(file.connection, chunk, detailed=query.detailed)
+    with file.connected() as connection:
+        if query.listed is not None:
+            rows = _in_listed_order(connection, file.info, query, where)
+        else:
+            rows = connection.execute(*_rows(query, where, _OWN_COLUMNS))
+        while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
+            yield from hydrated(connection, chunk, detailed=query.detailed)
 
 
-def _rows(file: CodeSystemFile, query: Query, where: _Where, columns: str) -> sqlite3.Cursor:
-    """Rows of a query that lists no codes, in the file's order."""
+def _rows(query: Query, where: _Where, columns: str) -> tuple[str, tuple[Any, ...]]:
+    """The rows of a query that lists no codes, in the file's order, as SQL with its arguments."""
     end = -1 if query.limit is None else query.limit
     sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT ? OFFSET ?"
-    return file.connection.execute(sql, (*where.arguments, end, query.offset))
+    return sql, (*where.arguments, end, query.offset)
 
 
 def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
     """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
     of them, or it has no display."""
     found = []
-    for code, display, abstract, bare in _rows(file, query, conditions(file.info, query, file.connection), _HEADS):
+    with file.connected() as connection:
+        where = conditions(file.info, query, connection)
+    for code, display, abstract, bare in file.rows(*_rows(query, where, _HEADS)):
         if not bare:
             return None
         found.append((code, display, abstract))
@@ -156,14 +164,16 @@ _ORDER = {
 }
 
 
-def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Row]:
-    wanted = dict.fromkeys(folded(file.info, entry.code) for entry in query.listed or ())
+def _in_listed_order(
+    connection: sqlite3.Connection, info: CodeSystemInfo, query: Query, where: _Where
+) -> Iterator[Row]:
+    wanted = dict.fromkeys(folded(info, entry.code) for entry in query.listed or ())
     iterator = iter(wanted)
     skipped = query.offset
     left = query.limit
     while codes := list(islice(iterator, CHUNK)):
         sql = f"SELECT {_COLUMNS}, fold FROM {where} AND fold IN (SELECT value FROM json_each(?))"
-        found = {row[-1]: row[:-1] for row in file.connection.execute(sql, [*where.arguments, json.dumps(codes)])}
+        found = {row[-1]: row[:-1] for row in connection.execute(sql, [*where.arguments, json.dumps(codes)])}
         for code in codes:
             if code in found:
                 if skipped:
@@ -178,10 +188,11 @@ def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Itera
 
 def count(file: CodeSystemFile, query: Query) -> int:
     """How many concepts a query has, without reading them; a large answer to a single filter was counted before."""
-    where = conditions(file.info, query, file.connection)
+    with file.connected() as connection:
+        where = conditions(file.info, query, connection)
     if where.driven and len(where.conditions) == 1:
         tally = _TALLIES.get(where.conditions[0])
-        known = file.connection.execute(tally, where.arguments).fetchone() if tally else None
+        known = file.row(tally, where.arguments) if tally else None
         alone = where.driver.partition(" CROSS JOIN ")[0]
         sql = f"SELECT count(*) FROM {alone} WHERE {where.conditions[0]}"
         found: int = known[0] if known else file.counted(sql, tuple(where.arguments))
@@ -189,8 +200,8 @@ def count(file: CodeSystemFile, query: Query) -> int:
     if query.listed is not None:
         codes = json.dumps(list({folded(file.info, entry.code) for entry in query.listed}))
         where.add("fold IN (SELECT value FROM json_each(?))", codes)
-    number: int = file.connection.execute(f"SELECT count(*) FROM {where}", where.arguments).fetchone()[0]
-    return number
+    [(number,)] = file.rows(f"SELECT count(*) FROM {where}", where.arguments)
+    return int(number)
 
 
 # --- conditions -------------------------------------------------------------------------------------------------
@@ -517,7 +528,7 @@ def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
         "ancestors": _UP.format(start=f"SELECT {own}"),
         "descendants": f"SELECT closure.descendant FROM closure WHERE closure.ancestor = {own}",
     }[relation]
-    found = file.connection.execute(
+    found = file.rows(
         f"SELECT code FROM concept WHERE id IN ({sql}) AND fold <> ? ORDER BY id", (folded(file.info, code),) * 2
     )
     return tuple(row[0] for row in found)
@@ -530,4 +541,4 @@ def above(file: CodeSystemFile, ancestor: str, descendant: str) -> bool:
         "SELECT 1 FROM closure WHERE ancestor = (SELECT id FROM concept WHERE fold = ?) "
         "AND descendant = (SELECT id FROM concept WHERE fold = ?)"
     )
-    return file.connection.execute(sql, (folded(info, ancestor), folded(info, descendant))).fetchone() is not None
+    return file.row(sql, (folded(info, ancestor), folded(info, descendant))) is not None

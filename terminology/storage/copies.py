@@ -92,7 +92,7 @@ def is_code_system(path: Path) -> None:
         file = CodeSystemFile(path)
     except (OSError, TypeError, KeyError) as wrong:
         raise ValueError(str(wrong)) from wrong
-    file.connection.close()
+    file.close()
 
 
 def empty(path: Path) -> bool:

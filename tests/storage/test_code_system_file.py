@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 
@@ -60,12 +62,11 @@ def test_the_number_of_an_answer_is_that_of_its_list(
 
 
 def test_sizes_that_are_kept_are_right(large: FileProvider):
-    database = large.file.connection
-    assert dict(database.execute("SELECT code, concepts FROM below JOIN concept ON id = ancestor")) == {
+    assert dict(large.file.rows("SELECT code, concepts FROM below JOIN concept ON id = ancestor")) == {
         "C1": SIZE,
         "C2": SIZE // 2 + 1,
     }
-    assert dict(database.execute("SELECT text, concepts FROM with_property")) == {"even": SIZE // 2, "odd": SIZE // 2}
+    assert dict(large.file.rows("SELECT text, concepts FROM with_property")) == {"even": SIZE // 2, "odd": SIZE // 2}
 
 
 @pytest.mark.parametrize(("least", "mapped"), [(0, True), (code_system_file.LARGE, False)])
@@ -74,7 +75,7 @@ def test_a_large_file_is_mapped_and_says_the_same(
 ):
     monkeypatch.setattr(code_system_file, "LARGE", least)
     again = FileProvider.open(large.file.path)
-    (size,) = again.file.connection.execute("PRAGMA mmap_size").fetchone()
+    [(size,)] = again.file.rows("PRAGMA mmap_size")
     assert (size > 0) is mapped
     assert all(again.find(f"C{number}") == large.find(f"C{number}") for number in (1, 2, SIZE, SIZE + 1))
 
@@ -107,22 +108,62 @@ def test_what_is_no_database_cannot_be_read(tmp_path: Path):
         CodeSystemFile(path)
 
 
-def _open(file: CodeSystemFile, held: list[sqlite3.Connection]) -> None:
-    held.append(file.connection)
+def _used(file: CodeSystemFile, together: Barrier, held: list[sqlite3.Connection]) -> None:
+    with file.connected() as connection:
+        together.wait(10)
+        held.append(connection)
+        assert connection.execute("SELECT count(*) FROM concept").fetchone() == (3,)
 
 
-def test_connections_of_threads_that_ended_are_closed(tmp_path: Path):
+def test_as_many_connections_are_opened_as_are_used_at_once_and_closed_with_the_file(tmp_path: Path):
     path, _ = compile_file(INFO, concepts(3), tmp_path)
     file = CodeSystemFile(path)
     held: list[sqlite3.Connection] = []
     for _ in range(3):
-        thread = Thread(target=_open, args=(file, held))
-        thread.start()
-        thread.join()
-    for connection in held[:-1]:
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-            connection.execute("SELECT 1")
+        together = Barrier(2)
+        threads = [Thread(target=_used, args=(file, together, held)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(held) == 6
+    assert len(set(map(id, held))) == 2
     del file
     gc.collect()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        held[-1].execute("SELECT 1")
+    for connection in held:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
+def test_the_connection_that_was_used_last_is_taken_first(tmp_path: Path):
+    file = CodeSystemFile(compile_file(INFO, concepts(3), tmp_path)[0])
+    with file.connected() as first, file.connected() as second:
+        assert first is not second
+    with file.connected() as again:
+        assert again is first
+
+
+def test_a_query_that_fails_gives_its_connection_back(tmp_path: Path):
+    file = CodeSystemFile(compile_file(INFO, concepts(3), tmp_path)[0])
+    with file.connected() as connection:
+        pass
+    for ask in (file.row, file.rows):
+        with pytest.raises(sqlite3.OperationalError):
+            ask("SELECT nothing FROM nowhere")
+    with file.connected() as again:
+        assert again is connection
+
+
+def test_a_child_uses_no_connection_of_its_parent(tmp_path: Path):
+    program = (
+        "import os, sys; from pathlib import Path;"
+        "from terminology.storage.code_system_file import CodeSystemFile;"
+        "file = CodeSystemFile(Path(sys.argv[1])); context = file.connected(); held = context.__enter__();"
+        "context.__exit__(None, None, None); child = os.fork();"
+        "context = file.connected(); mine = context.__enter__();"
+        "count = mine.execute('SELECT count(*) FROM concept').fetchone()[0];"
+        "code = 0 if (mine is held) == bool(child) and count == 3 else 1;"
+        "code = code or (os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 0); os._exit(code)"
+    )
+    path, _ = compile_file(INFO, concepts(3), tmp_path)
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60).returncode == 0

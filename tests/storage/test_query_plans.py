@@ -50,8 +50,9 @@ def scans(held: FileProvider, ask: Callable[[FileProvider], object]) -> list[str
     """The full reads of stored tables in the plans of all statements that a question runs in a file just opened, which
     remembers nothing."""
     provider = FileProvider.open(held.file.path)
-    connection, statements = provider.file.connection, []
-    connection.set_trace_callback(statements.append)
+    statements: list[str] = []
+    with provider.file.connected() as connection:  # the one that is taken next
+        connection.set_trace_callback(statements.append)
     try:
         ask(provider)
     finally:
@@ -122,7 +123,7 @@ def test_the_head_of_a_concept_is_the_concept_without_what_is_read_beside_it(pro
 
 
 def test_beginnings_of_two_to_four_letters_are_kept_and_not_merged_out_of_all_words(provider: FileProvider):
-    made = provider.file.connection.execute("SELECT sql FROM sqlite_master WHERE name = 'search'").fetchone()[0]
+    made = provider.file.rows("SELECT sql FROM sqlite_master WHERE name = 'search'")[0][0]
     assert "prefix='2 3 4'" in made
     beginnings = ("co", "com", "comm", "commo", "common")
     assert {provider.count(Query(text=begun)) for begun in beginnings} == {SIZE - SIZE // 500}
