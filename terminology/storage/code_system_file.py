@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,8 +28,9 @@ SUFFIX = ".codesystem"
 COUNTS = 2048
 """So many counts a file keeps, those of search texts above all."""
 LARGE = 128 << 20
-"""A file of more bytes is mapped: a page that is not in the cache of a connection then costs no call of the kernel.
-Smaller ones are not, since the mapping of each connection counts as memory of the worker."""
+"""A file of more bytes is mapped by every connection: a page that is not in the cache of a connection then costs no
+call of the kernel. A smaller one is mapped by the connection for single rows alone, since each mapping counts as memory
+of the worker."""
 MAPPED = 1 << 30
 """So many bytes of it."""
 
@@ -76,20 +78,23 @@ def load_info(text: str) -> CodeSystemInfo:
 
 
 class CodeSystemFile:
-    """An open file: read-only connections, of which the one that was used last is taken first, since its cache is warm.
+    """An open file, of which nothing is ever written; its connections are closed with its last reader.
 
-    There are as many as were ever used at once; they are closed with the last reader of the file. Nothing here is ever
-    written.
+    Single rows are read by one connection for all threads, which wait for each other some microseconds: one cache and
+    one mapping. Longer questions take the connection that was used last, since its cache is warm; of these there are
+    as many as were ever used at once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._alone = threading.Lock()
+        self._single: list[sqlite3.Connection] = []
         self._idle: list[sqlite3.Connection] = []
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
-        weakref.finalize(self, _close, self._idle)
+        weakref.finalize(self, _close, self._single, self._idle)
         _FILES.add(self)
         try:
-            meta = dict(self.rows("SELECT name, value FROM meta"))
+            meta = json.loads((self.row("SELECT json_group_object(name, value) FROM meta") or ("{}",))[0])
         except sqlite3.Error as failed:
             raise OSError(f"{path} cannot be read: {failed}") from failed
         if meta.get("format") != str(FORMAT):
@@ -99,13 +104,12 @@ class CodeSystemFile:
         self.manifest = Manifest(**json.loads(meta["manifest"]))
 
     def row(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        """The first row of a query."""
-        connection = self._taken()
-        try:
-            found: tuple[Any, ...] | None = connection.execute(sql, arguments).fetchone()
-        finally:
-            self._idle.append(connection)
-        return found
+        """The first row of a query that reads a few pages."""
+        with self._alone:
+            if not self._single:
+                self._single.append(self._opened(mapped=True))
+            found: tuple[Any, ...] | None = self._single[0].execute(sql, arguments).fetchone()
+            return found
 
     def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, read at once."""
@@ -137,21 +141,28 @@ class CodeSystemFile:
 
     def close(self) -> None:
         """Closes the connections that nobody uses; the next question opens another."""
-        _close(self._idle)
+        with self._alone:
+            _close(self._single, self._idle)
+
+    def after_fork(self) -> None:
+        """No connection of the parent is used by a child (https://www.sqlite.org/howtocorrupt.html section 2.6), nor
+        waits it for a thread of the parent."""
+        self._alone = threading.Lock()
+        self.close()
 
     def _taken(self) -> sqlite3.Connection:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._opened()
+            return self._opened(mapped=self.path.stat().st_size > LARGE)
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self, *, mapped: bool) -> sqlite3.Connection:
         made = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         made.execute("PRAGMA query_only=1")
         made.create_function("matches", 2, _matches, deterministic=True)
         made.create_function("folded", 1, _folded, deterministic=True)
         made.execute("PRAGMA cache_size=-8192")
-        if self.path.stat().st_size > LARGE:
+        if mapped:
             made.execute(f"PRAGMA mmap_size={MAPPED}")
         return made
 
@@ -159,15 +170,15 @@ class CodeSystemFile:
 _FILES: weakref.WeakSet[CodeSystemFile] = weakref.WeakSet()
 
 
-def _close(connections: list[sqlite3.Connection]) -> None:
-    while connections:
-        connections.pop().close()
+def _close(*held: list[sqlite3.Connection]) -> None:
+    for connections in held:
+        while connections:
+            connections.pop().close()
 
 
 def _after_fork() -> None:
-    """No connection of the parent is used by a child (https://www.sqlite.org/howtocorrupt.html section 2.6)."""
     for each in _FILES:
-        each.close()
+        each.after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -77,6 +77,7 @@ def test_a_large_file_is_mapped_and_says_the_same(
     again = FileProvider.open(large.file.path)
     [(size,)] = again.file.rows("PRAGMA mmap_size")
     assert (size > 0) is mapped
+    assert again.file.row("PRAGMA mmap_size") != (0,)
     assert all(again.find(f"C{number}") == large.find(f"C{number}") for number in (1, 2, SIZE, SIZE + 1))
 
 
@@ -127,7 +128,9 @@ def test_as_many_connections_are_opened_as_are_used_at_once_and_closed_with_the_
         for thread in threads:
             thread.join()
     assert len(held) == 6
+    assert file.row("SELECT count(*) FROM concept") == (3,)
     assert len(set(map(id, held))) == 2
+    held += file._single
     del file
     gc.collect()
     for connection in held:
@@ -150,6 +153,7 @@ def test_a_query_that_fails_gives_its_connection_back(tmp_path: Path):
     for ask in (file.row, file.rows):
         with pytest.raises(sqlite3.OperationalError):
             ask("SELECT nothing FROM nowhere")
+    assert file.row("SELECT count(*) FROM concept") == (3,)
     with file.connected() as again:
         assert again is connection
 
@@ -162,7 +166,8 @@ def test_a_child_uses_no_connection_of_its_parent(tmp_path: Path):
         "context.__exit__(None, None, None); child = os.fork();"
         "context = file.connected(); mine = context.__enter__();"
         "count = mine.execute('SELECT count(*) FROM concept').fetchone()[0];"
-        "code = 0 if (mine is held) == bool(child) and count == 3 else 1;"
+        "[code] = file.row('SELECT 0 FROM concept LIMIT 1');"
+        "code = code if (mine is held) == bool(child) and count == 3 else 1;"
         "code = code or (os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 0); os._exit(code)"
     )
     path, _ = compile_file(INFO, concepts(3), tmp_path)
