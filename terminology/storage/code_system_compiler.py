@@ -13,13 +13,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
 from terminology.storage.code_system_file import FORMAT, SUFFIX, Manifest, dump_info
@@ -168,7 +166,7 @@ def _write(
     origin: tuple[str, str],
     telling: Telling,
 ) -> Manifest:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # _Writing: by one at a time
+    database = sqlite3.connect(path, isolation_level=None)
     try:
         database.executescript(_SETTINGS + _SCHEMA)
         database.execute("BEGIN")
@@ -216,44 +214,14 @@ class _Table:
         self.rows = 0
         self.values: list[Any] = []
 
-    def taken(self) -> Callable[[], None]:
+    def put(self) -> None:
         """Puts everything in that waits until now."""
         values, self.values = self.values, []
         self.rows += len(values) // self._width
-        return partial(self._put, values)
-
-    def _put(self, values: list[Any]) -> None:
         most = min(ROWS, self._database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // self._width) * self._width
         for start in range(0, len(values), most):
             part = values[start : start + most]
             self._database.execute(self._into + ",".join(repeat(self._row, len(part) // self._width)), part)
-
-
-class _Writing:
-    """SQLite takes in one batch in a thread while the next one is made: half of the time is its own."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._under_way: Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, wrong: object, *_: object) -> None:
-        self._thread.shutdown()
-        if self._under_way and wrong is None:
-            self._under_way.result()
-
-    def put(self, *tables: _Table) -> None:
-        """What waits in the tables goes in, in this order; waits until what was put before is in."""
-        if self._under_way:
-            self._under_way.result()
-        self._under_way = self._thread.submit(_all, [table.taken() for table in tables])
-
-
-def _all(steps: Iterable[Callable[[], None]]) -> None:
-    for step in steps:
-        step()
 
 
 def _insert(
@@ -263,21 +231,21 @@ def _insert(
     designation, property_ = _Table(database, "designation", 7), _Table(database, "property", 5)
     stated = _Table(database, "stated", 3)
     iterator = iter(concepts)
-    with _Writing() as writing:
-        while batch := list(islice(iterator, BATCH)):
-            for number, each in enumerate(batch, concept.rows + 1):
-                concept.values += _row(number, each, info)
-                search.values += number, _names(each)
-                for parent in each.parents:
-                    link.values += number, parent
-                for place, name in enumerate(each.designations):
-                    designation.values += (number, place, *_named(name))
-                for place, held in enumerate(each.properties):
-                    property_.values += number, place, held.code, held.type, _json(held)
-                    for text in property_texts(held.value):
-                        stated.values += held.code, text, number
-            writing.put(concept, link, designation, property_, stated, search)
-            progress(concept.rows)
+    while batch := list(islice(iterator, BATCH)):
+        for number, each in enumerate(batch, concept.rows + 1):
+            concept.values += _row(number, each, info)
+            search.values += number, _names(each)
+            for parent in each.parents:
+                link.values += number, parent
+            for place, name in enumerate(each.designations):
+                designation.values += (number, place, *_named(name))
+            for place, held in enumerate(each.properties):
+                property_.values += number, place, held.code, held.type, _json(held)
+                for text in property_texts(held.value):
+                    stated.values += held.code, text, number
+        for table in (concept, link, designation, property_, stated, search):
+            table.put()
+        progress(concept.rows)
     return concept.rows, designation.rows, property_.rows
 
 
@@ -380,11 +348,11 @@ def _close(database: sqlite3.Connection, size: int) -> None:
     """The closure, in its order, and how many are below whom."""
     hierarchy = Hierarchy(size, database.execute("SELECT parent, child FROM parent ORDER BY parent, child"))
     closure, below = _Table(database, "closure", 2), _Table(database, "below", 2)
-    with _Writing() as writing:
-        for ancestor, found in hierarchy.rows():
-            closure.values += chain.from_iterable(zip(repeat(ancestor), found, strict=False))
-            if len(found) >= MANY:
-                below.values += ancestor, len(found)
-            if len(closure.values) >= BATCH * 10:
-                writing.put(closure)
-        writing.put(closure, below)
+    for ancestor, found in hierarchy.rows():
+        closure.values += chain.from_iterable(zip(repeat(ancestor), found, strict=False))
+        if len(found) >= MANY:
+            below.values += ancestor, len(found)
+        if len(closure.values) >= BATCH * 10:
+            closure.put()
+    closure.put()
+    below.put()
