@@ -91,7 +91,7 @@ class CodeSystemFile:
         self._single: list[sqlite3.Connection] = []
         self._idle: list[sqlite3.Connection] = []
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
-        weakref.finalize(self, _close, self._single, self._idle)
+        self._end = weakref.finalize(self, _close, self._single, self._idle)
         _FILES.add(self)
         try:
             meta = json.loads((self.row("SELECT json_group_object(name, value) FROM meta") or ("{}",))[0])
@@ -126,7 +126,10 @@ class CodeSystemFile:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            if self._end.alive:
+                self._idle.append(connection)
+            else:  # the collector of garbage came to the file before it came to its reader
+                connection.close()
 
     def counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
         """The one number that a query gives, kept: the words of a language are few, and common ones take milliseconds

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,23 @@ def test_as_many_connections_are_opened_as_are_used_at_once_and_closed_with_the_
     for connection in held:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
+
+
+def _reading(file: CodeSystemFile) -> Iterator[sqlite3.Connection]:
+    with file.connected() as connection:
+        yield connection
+
+
+def test_a_reader_that_goes_with_its_file_leaves_no_connection_open(tmp_path: Path):
+    file = CodeSystemFile(compile_file(INFO, concepts(3), tmp_path)[0])
+    reader = _reading(file)
+    held = [next(reader)]
+    circle: list[Any] = [file, reader]
+    circle.append(circle)
+    del file, reader, circle
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        held[0].execute("SELECT 1")
 
 
 def test_the_connection_that_was_used_last_is_taken_first(tmp_path: Path):
