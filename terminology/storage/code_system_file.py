@@ -161,12 +161,16 @@ class CodeSystemFile:
 
     def _opened(self, *, mapped: bool) -> sqlite3.Connection:
         made = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        made.execute("PRAGMA query_only=1")
-        made.create_function("matches", 2, _matches, deterministic=True)
-        made.create_function("folded", 1, _folded, deterministic=True)
-        made.execute("PRAGMA cache_size=-8192")
-        if mapped:
-            made.execute(f"PRAGMA mmap_size={MAPPED}")
+        try:
+            made.execute("PRAGMA query_only=1")
+            made.create_function("matches", 2, _matches, deterministic=True)
+            made.create_function("folded", 1, _folded, deterministic=True)
+            made.execute("PRAGMA cache_size=-8192")
+            if mapped:
+                made.execute(f"PRAGMA mmap_size={MAPPED}")
+        except sqlite3.Error:
+            made.close()
+            raise
         return made
 
 
