@@ -13,6 +13,7 @@ from generated_rows import INVENTED, VALUE_SETS, drawn, invented_value_set
 from generated_rows import judge as generated_judge
 
 from terminology import Terminology
+from terminology.model import FhirVersion
 from terminology.procedures.judging import Judge
 
 pytestmark = pytest.mark.system
@@ -122,6 +123,30 @@ def test_resources_are_judged_and_what_is_none_is_a_finding(spark: Any, content:
     assert answers[-1] is None
 
 
+@pytest.mark.parametrize("fhir", ["R4", "R5"])
+def test_resources_are_judged_by_the_content_and_the_profile_of_their_version(
+    spark: Any, content: Any, fhir: FhirVersion
+) -> None:
+    from terminology.bulk import spark as tx
+
+    gender = {"coding": [{"system": "http://hl7.org/fhir/administrative-gender", "code": "female"}]}
+    resource = {
+        "resourceType": "Procedure",
+        "status": "completed",
+        "subject": {"reference": "Patient/1"},
+        "code": gender,
+    }
+    profile = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure" if fhir == "R4" else None
+    asking = Judge.of(Terminology().state, profile=profile, fhir=fhir)
+    df = spark.createDataFrame([(json.dumps(resource),)], "line string")
+    [row] = tx.validate(df, content, resource="line", fhir=fhir, profile=profile).collect()
+    assert found(row.judgement) == said(asking.judge(asking.read(resource, fhir)))
+    [used] = row.judgement.used
+    assert used.endswith({"R4": "|4.0.1", "R5": "|5.0.0"}[fhir])
+    without = Judge.of(Terminology().state, fhir=fhir)
+    assert (said(without.judge(without.read(resource, fhir))) == found(row.judgement)) is (profile is None)
+
+
 def test_questions_are_columns(spark: Any, content: Any) -> None:
     from pyspark.sql.functions import lit
 
@@ -196,6 +221,10 @@ def test_neither_code_nor_resource_is_an_error_that_says_so(spark: Any, content:
 
     with pytest.raises(ValueError, match="either code"):
         tx.validate(spark.createDataFrame([(1,)], "n int"), content)
+    with pytest.raises(ValueError, match="profile is for resources"):
+        tx.validate(
+            spark.createDataFrame([("x",)], "code string"), content, code="code", profile="http://example.org/p"
+        )
 
 
 @pytest.mark.parametrize(("most", "value_set"), ASKED)

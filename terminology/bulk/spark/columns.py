@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -36,6 +36,15 @@ _worker: dict[tuple[Any, ...], Any] = {}
 """What this Python worker made for a column: the judge, and the answers that it remembers."""
 
 
+class Asked(NamedTuple):
+    """What a judge is made for."""
+
+    value_set: str | None
+    bases: tuple[tuple[str, Basis], ...]
+    profile: str | None
+    fhir: FhirVersion
+
+
 def validate(
     df: DataFrame,
     content: Content,
@@ -48,18 +57,22 @@ def validate(
     resource: Named | None = None,
     fhir: FhirVersion = "R4",
     value_set: str | None = None,
+    profile: str | None = None,
     bases: Mapping[str, Basis] | None = None,
     into: str = "judgement",
 ) -> DataFrame:
     """``df`` with the column ``into``: verdict (``right``, ``wrong``, ``unjudged``), the editions used, the findings.
 
     Either ``code`` with its ``system`` (and ``version``, ``display``, the day of service ``date``), or ``resource``: a
-    column of FHIR resources in JSON. ``value_set``: the canonical that the codes must be in. Raises ValueError where
-    neither or both are named, and Refusal for a value set that is not known.
+    column of FHIR resources in JSON, of the version ``fhir``, of which those of its type are held to ``profile``.
+    ``value_set``: the canonical that the codes must be in. Raises ValueError where neither or both are named, or a
+    profile for codes, and Refusal for a value set or a profile that is not known.
     """
     if (resource is None) == (code is None):
         raise ValueError("Name either code (with system) or resource, a column of resources in JSON")
-    asked = (value_set, tuple(sorted((bases or {}).items())), fhir)
+    if profile is not None and resource is None:
+        raise ValueError("A profile is for resources: name resource, a column of them in JSON")
+    asked = Asked(value_set, tuple(sorted((bases or {}).items())), profile, fhir)
     if resource is not None:
         return df.withColumn(into, _resources(content, asked)(_column(resource)))
     df, named = _named(df, (system, code, version, display, date))
@@ -87,12 +100,12 @@ def _column(named: Named | None) -> Column:
     return col(named) if isinstance(named, str) else named
 
 
-def _judge(content: Content, asked: tuple[Any, ...]) -> Judge:
-    value_set, bases, _ = asked
-    return Judge.of(content.opened().state, value_set=value_set, bases=dict(bases))
+def _judge(content: Content, asked: Asked) -> Judge:
+    value_set, bases, profile, fhir = asked
+    return Judge.of(content.opened().state, value_set, dict(bases), profile, fhir)
 
 
-def _rows(content: Content, asked: tuple[Any, ...]) -> Callable[..., Column]:
+def _rows(content: Content, asked: Asked) -> Callable[..., Column]:
     def judged(row: pa.Array) -> pa.Array:
         rows: Rows = _kept((content.key, "rows", asked), lambda: Rows(_judge(content, asked)))
         return rows.judged(row)
@@ -101,10 +114,10 @@ def _rows(content: Content, asked: tuple[Any, ...]) -> Callable[..., Column]:
     return lambda row: made(row)[0]
 
 
-def _resources(content: Content, asked: tuple[Any, ...]) -> Callable[..., Column]:
+def _resources(content: Content, asked: Asked) -> Callable[..., Column]:
     def judged(resource: pa.Array) -> pa.Array:
         def make() -> Resources:
-            return Resources(_judge(content, asked), asked[-1])
+            return Resources(_judge(content, asked), asked.fhir)
 
         held: Resources = _kept((content.key, "resources", asked), make)
         return held.judged(resource)
