@@ -17,6 +17,17 @@ from terminology.parameters import Arguments, Given, read
 from terminology.request import Request
 from terminology.versions import PARAMETERS, UNRULED, VersionPolicy
 
+USAGE_CONTEXT = Parameter(
+    "usageContext",
+    "UsageContext",
+    "The context of the validation.",
+    repeats=True,
+    versions=("R5",),
+    ignored="no profile here depends on it",
+)
+FOUND = Parameter("return", "OperationOutcome", "Everything that was found.", minimum=1)
+"""What every ``$validate`` takes beside, and what it gives."""
+
 SUPPLEMENTS = Parameter(
     "useSupplement", "canonical", "Supplements to apply. May repeat.", repeats=True, versions=("R5",)
 )

@@ -12,6 +12,7 @@ from terminology.issues import Invalid, NotSupported, issue
 from terminology.languages import Languages
 from terminology.model import Json
 from terminology.operation import Operation, Parameter
+from terminology.operations.shared import FOUND, USAGE_CONTEXT
 from terminology.procedures.judging import Judge, read_bases
 from terminology.procedures.validating import Validated, validated
 from terminology.request import Request
@@ -79,16 +80,9 @@ def _operation(kind: str) -> Operation:
             Parameter("resource", "resource", f"The {kind}; it may also be the body itself.", minimum=1),
             Parameter("mode", "code", "Only create is understood; update, delete and profile are refused."),
             *JUDGING,
-            Parameter(
-                "usageContext",
-                "UsageContext",
-                "The context of the validation.",
-                repeats=True,
-                versions=("R5",),
-                ignored="no profile here depends on it",
-            ),
+            USAGE_CONTEXT,
         ),
-        outputs=(Parameter("return", "OperationOutcome", "Everything that was found.", minimum=1),),
+        outputs=(FOUND,),
         run=run,
         respond=respond,
         scope=(kind,),

@@ -10,6 +10,7 @@ from terminology.issues import Invalid, NotSupported, issue
 from terminology.languages import Languages
 from terminology.model import Issue, Json
 from terminology.operation import Level, Operation, Parameter
+from terminology.operations.shared import FOUND, USAGE_CONTEXT
 from terminology.request import Request
 from terminology.wire.outcomes import operation_outcome
 from terminology.wire.r4 import to_r4
@@ -82,16 +83,9 @@ def _operation(kind: str) -> Operation:
             ),
             Parameter("mode", "code", "Of the type only create, of one that is here update and profile."),
             Parameter("profile", "uri", f"Only FHIR's own definition of {kind}; any other is refused."),
-            Parameter(
-                "usageContext",
-                "UsageContext",
-                "The context of the validation.",
-                repeats=True,
-                versions=("R5",),
-                ignored="no profile here depends on it",
-            ),
+            USAGE_CONTEXT,
         ),
-        outputs=(Parameter("return", "OperationOutcome", "Everything that was found.", minimum=1),),
+        outputs=(FOUND,),
         run=run,
         respond=respond,
         scope=(kind,),

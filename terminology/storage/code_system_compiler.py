@@ -22,6 +22,7 @@ from typing import Any
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
 from terminology.storage.code_system_file import FORMAT, SUFFIX, Manifest, dump_info
 from terminology.storage.descendants import Hierarchy
+from terminology.storage.durable import sync, synced
 
 BATCH = 2_000
 ROWS = 500
@@ -110,7 +111,7 @@ def compile_file(
         target = folder / f"{_slug(info.canonical)}-{digest[:16]}{SUFFIX}"
         _verify(part, manifest)
         part.replace(target)
-        _sync(folder)
+        sync(folder)
     finally:
         part.unlink(missing_ok=True)
     return target, replace(manifest, hash=digest)
@@ -138,14 +139,6 @@ def _hash(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _verify(path: Path, manifest: Manifest) -> None:
@@ -196,8 +189,7 @@ def _write(
         database.execute("ANALYZE")
     finally:
         database.close()
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
+    synced(path)
     return manifest
 
 

@@ -50,11 +50,12 @@ def durable(paths: Iterable[Path]) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  not for a server, which only reads
 
     with ThreadPoolExecutor(WRITERS) as threads:
-        for _ in threads.map(_synced, paths):
+        for _ in threads.map(synced, paths):
             pass
 
 
-def _synced(path: Path) -> None:
+def synced(path: Path) -> None:
+    """Puts a file on the disk."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
 
