@@ -22,7 +22,7 @@ from typing import Any
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
 from terminology.storage.code_system_file import FORMAT, SUFFIX, Manifest, dump_info
 from terminology.storage.descendants import Hierarchy
-from terminology.storage.durable import sync, synced
+from terminology.storage.durable import running, sync, synced
 
 BATCH = 2_000
 ROWS = 500
@@ -119,13 +119,7 @@ def compile_file(
 
 def _alive(part: Path) -> bool:
     owner = part.name[1:].partition("-")[0]
-    try:
-        os.kill(int(owner), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return int(owner) != os.getpid()
+    return running(owner) and owner != str(os.getpid())
 
 
 def _slug(canonical: Canonical) -> str:

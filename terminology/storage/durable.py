@@ -1,4 +1,5 @@
-"""Files that are there in full or not at all, also after power was lost, and locks that end with their process."""
+"""Files that are there in full or not at all, also after power was lost, locks that end with their process, and whether
+a process is there."""
 
 from __future__ import annotations
 
@@ -74,4 +75,15 @@ def abandoned(lock: Path) -> bool:
         if handle is not None:
             with suppress(OSError):
                 os.close(handle)
+    return True
+
+
+def running(owner: str) -> bool:
+    """True when the process with that id is there."""
+    try:
+        os.kill(int(owner), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
     return True

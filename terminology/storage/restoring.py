@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from terminology.issues import Invalid, issue
-from terminology.storage.durable import sync, written
+from terminology.storage.durable import running, sync, written
 
 RESTORING = ".restore.json"
 PREFIX = ".restore-"
@@ -106,11 +106,4 @@ def _pour(copy: Path, live: Path) -> None:
 
 
 def _alive(left: Path) -> bool:
-    owner = left.name.removeprefix(PREFIX).partition("-")[0]
-    try:
-        os.kill(int(owner), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    return running(left.name.removeprefix(PREFIX).partition("-")[0])
