@@ -14,13 +14,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
-from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
-from terminology.storage.code_system_file import FORMAT, SUFFIX, Manifest, dump_info
+from terminology.model import Canonical, CodeSystemInfo, Concept
+from terminology.storage.code_system_file import DESIGNATION, FORMAT, SUFFIX, Manifest, dump_info
+from terminology.storage.code_system_records import Records, Writer
 from terminology.storage.descendants import Hierarchy
 from terminology.storage.durable import running, sync, synced
 
@@ -40,16 +40,10 @@ _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE concept (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL, fold TEXT NOT NULL, display TEXT, definition TEXT, status TEXT,
-    abstract INTEGER NOT NULL, inactive INTEGER NOT NULL, valid_from TEXT, valid_to TEXT, extensions TEXT);
+    abstract INTEGER NOT NULL, inactive INTEGER NOT NULL, valid_from TEXT, valid_to TEXT);
 CREATE TABLE parent (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
 CREATE TABLE closure (
     ancestor INTEGER NOT NULL, descendant INTEGER NOT NULL, PRIMARY KEY (ancestor, descendant)) WITHOUT ROWID;
-CREATE TABLE designation (
-    concept INTEGER NOT NULL, place INTEGER NOT NULL, value TEXT NOT NULL, language TEXT, use TEXT,
-    status TEXT NOT NULL, extensions TEXT, PRIMARY KEY (concept, place)) WITHOUT ROWID;
-CREATE TABLE property (
-    concept INTEGER NOT NULL, place INTEGER NOT NULL, code TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (concept, place)) WITHOUT ROWID;
 CREATE TABLE property_text (
     code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL, PRIMARY KEY (code, text, concept)) WITHOUT ROWID;
 CREATE TABLE below (ancestor INTEGER PRIMARY KEY, concepts INTEGER NOT NULL);
@@ -106,7 +100,8 @@ def compile_file(
     part = folder / f".{os.getpid()}-{threading.get_ident()}{SUFFIX}.part"
     part.unlink(missing_ok=True)
     try:
-        manifest = _write(part, info, concepts, (source, licence), telling)
+        with Writer(part.with_name(f"{part.name}-records")) as records:
+            manifest = _write(part, info, concepts, records, (source, licence), telling)
         digest = _hash(part)
         target = folder / f"{_slug(info.canonical)}-{digest[:16]}{SUFFIX}"
         _verify(part, manifest)
@@ -139,8 +134,11 @@ def _verify(path: Path, manifest: Manifest) -> None:
     with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as database:
         counted = database.execute("SELECT count(*) FROM concept").fetchone()[0]
     database.close()
-    if counted != manifest.concepts:
-        raise OSError(f"{path} holds {counted} concepts of {manifest.concepts}: the disk did not keep what was written")
+    records = Records(path)
+    kept = min(counted, records.size)
+    records.close()
+    if kept != manifest.concepts:
+        raise OSError(f"{path} holds {kept} concepts of {manifest.concepts}: the disk did not keep what was written")
 
 
 # --- writing --------------------------------------------------------------------------------------------------
@@ -150,6 +148,7 @@ def _write(
     path: Path,
     info: CodeSystemInfo,
     concepts: Iterable[Concept],
+    records: Writer,
     origin: tuple[str, str],
     telling: Telling,
 ) -> Manifest:
@@ -157,7 +156,7 @@ def _write(
     try:
         database.executescript(_SETTINGS + _SCHEMA)
         database.execute("BEGIN")
-        counts = _insert(database, info, concepts, telling.progress)
+        counts = _insert(database, info, concepts, records, telling.progress)
         database.set_progress_handler(lambda: telling.progress(counts[0]), STEPS)  # linking is a third of the time
         _index(database, info)
         _link(database, info, telling.lacking)
@@ -181,8 +180,12 @@ def _write(
         database.executemany("INSERT INTO meta VALUES (?, ?)", sorted(meta.items()))
         database.execute("COMMIT")
         database.execute("ANALYZE")
+        links = database.execute("SELECT child, parent FROM parent ORDER BY child, parent")
+        back = database.execute("SELECT parent, child FROM parent WHERE parent <> child ORDER BY parent, child")
+        records.link(links, back)
     finally:
         database.close()
+    records.append_to(path)
     synced(path)
     return manifest
 
@@ -211,67 +214,49 @@ class _Table:
 
 
 def _insert(
-    database: sqlite3.Connection, info: CodeSystemInfo, concepts: Iterable[Concept], progress: Callable[[int], None]
+    database: sqlite3.Connection,
+    info: CodeSystemInfo,
+    concepts: Iterable[Concept],
+    records: Writer,
+    progress: Callable[[int], None],
 ) -> tuple[int, int, int]:
-    concept, link, search = _Table(database, "concept", 11), _Table(database, "link", 2), _Table(database, _SEARCH, 2)
-    designation, property_ = _Table(database, "designation", 7), _Table(database, "property", 5)
+    concept, link, search = _Table(database, "concept", 10), _Table(database, "link", 2), _Table(database, _SEARCH, 2)
     stated = _Table(database, "stated", 3)
+    designations = properties = 0
     iterator = iter(concepts)
     while batch := list(islice(iterator, BATCH)):
         for number, each in enumerate(batch, concept.rows + 1):
-            concept.values += _row(number, each, info)
+            fold = each.code if info.case_sensitive else each.code.casefold()
+            records.add(each, fold)
+            concept.values += (
+                number,
+                each.code,
+                fold,
+                each.display,
+                each.definition,
+                each.status,
+                each.abstract,
+                each.inactive,
+                each.valid_from,
+                each.valid_to,
+            )
             search.values += number, _names(each)
             for parent in each.parents:
                 link.values += number, parent
-            for place, name in enumerate(each.designations):
-                designation.values += (number, place, *_named(name))
-            for place, held in enumerate(each.properties):
-                property_.values += number, place, held.code, held.type, _json(held)
+            for name in each.designations:
+                stated.values += DESIGNATION, name.value, number
+            for held in each.properties:
                 for text in property_texts(held.value):
                     stated.values += held.code, text, number
-        for table in (concept, link, designation, property_, stated, search):
+            designations += len(each.designations)
+            properties += len(each.properties)
+        for table in (concept, link, stated, search):
             table.put()
         progress(concept.rows)
-    return concept.rows, designation.rows, property_.rows
+    return concept.rows, designations, properties
 
 
 _SEARCH = "search(rowid, names)"
-
-
-def _row(number: int, concept: Concept, info: CodeSystemInfo) -> tuple[Any, ...]:
-    return (
-        number,
-        concept.code,
-        concept.code if info.case_sensitive else concept.code.casefold(),
-        concept.display,
-        concept.definition,
-        concept.status,
-        int(concept.abstract),
-        int(concept.inactive),
-        concept.valid_from,
-        concept.valid_to,
-        json.dumps(list(concept.extensions), default=str) if concept.extensions else None,
-    )
-
-
-def _named(held: Designation) -> tuple[Any, ...]:
-    use = json.dumps(dict(held.use)) if held.use else None
-    extensions = json.dumps(list(held.extensions), default=str) if held.extensions else None
-    return held.value, held.language, use, held.status, extensions
-
-
-def _json(held: Property) -> str:
-    return _quoted(held.value) if isinstance(held.value, str) else json.dumps(held.value, default=_number)
-
-
-_quoted = json.encoder.encode_basestring_ascii  # what json.dumps does with a string, at a third of the time
-
-
-def _number(value: Any) -> Any:
-    """A decimal as an object of its own, so that its text survives."""
-    if isinstance(value, Decimal):
-        return {"\0decimal": str(value)}
-    raise TypeError(value)
 
 
 def property_texts(value: Any) -> tuple[str, ...]:

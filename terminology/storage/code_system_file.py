@@ -1,9 +1,10 @@
 """Code-system files: one loaded (url, version) of a code system, compiled to SQLite, immutable, read-only.
 
 ``terminology.storage.code_system_compiler`` writes them; here one is opened. Its name ends in the hash of its content.
-Inside: concepts in the order of the source, parents, the transitive closure (each concept above itself), designations,
-typed properties, a text index over codes and names, and the sizes of what is large, so that a first page with its total
-costs a page.
+Inside, for questions: concepts in the order of the source, parents, the transitive closure (each concept above itself),
+the texts of properties and designations, a text index over codes and names, and the sizes of what is large, so that a
+first page with its total costs a page. Behind that, for answers: the concepts as records
+(``terminology.storage.code_system_records``).
 """
 
 from __future__ import annotations
@@ -11,26 +12,26 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from terminology import patterns
 from terminology.model import Canonical, CodeSystemInfo, Json, PropertyDefinition
+from terminology.storage.code_system_records import Records
 
-FORMAT = 3
+FORMAT = 4
 SUFFIX = ".codesystem"
 COUNTS = 2048
 """So many counts a file keeps, those of search texts above all."""
 LARGE = 128 << 20
 """A file of more bytes is mapped by every connection: a page that is not in the cache of a connection then costs no
-call of the kernel. A smaller one is mapped by the connection for single rows alone, since each mapping counts as memory
-of the worker."""
+call of the kernel. Of a smaller one the records alone are mapped, since each mapping counts as memory of the worker."""
+DESIGNATION = " designation"
+"""Among the texts of properties those of designations stand under this code, which no property can have."""
 MAPPED = 1 << 30
 """So many bytes of it."""
 
@@ -49,11 +50,6 @@ class Manifest:
     source: str = ""
     licence: str = ""
     refused: int = 0
-
-
-def revived(held: dict[str, Any]) -> Any:
-    """The JSON hook that gives a decimal back as it was written."""
-    return Decimal(held["\0decimal"]) if "\0decimal" in held else held
 
 
 def dump_info(info: CodeSystemInfo) -> str:
@@ -80,18 +76,15 @@ def load_info(text: str) -> CodeSystemInfo:
 class CodeSystemFile:
     """An open file, of which nothing is ever written; its connections are closed with its last reader.
 
-    Single rows are read by one connection for all threads, which wait for each other some microseconds: one cache and
-    one mapping. Longer questions take the connection that was used last, since its cache is warm; of these there are
-    as many as were ever used at once.
+    Concepts are read out of ``records``. A question takes the connection that was used last, since its cache is warm;
+    there are as many as were ever used at once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._alone = threading.Lock()
-        self._single: list[sqlite3.Connection] = []
         self._idle: list[sqlite3.Connection] = []
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
-        self._end = weakref.finalize(self, _close, self._single, self._idle)
+        self._end = weakref.finalize(self, _close, self._idle)
         _FILES.add(self)
         try:
             meta = json.loads((self.row("SELECT json_group_object(name, value) FROM meta") or ("{}",))[0])
@@ -100,16 +93,17 @@ class CodeSystemFile:
         if meta.get("format") != str(FORMAT):
             raise ValueError(f"{path} is of the format {meta.get('format')}, not {FORMAT}. Import its source again")
         self.info = load_info(meta["info"])
-        self.flat = self.row("SELECT 1 FROM parent LIMIT 1") is None
+        self.records = Records(path, None if self.info.case_sensitive else str.casefold)
         self.manifest = Manifest(**json.loads(meta["manifest"]))
 
     def row(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        """The first row of a query that reads a few pages."""
-        with self._alone:
-            if not self._single:
-                self._single.append(self._opened(mapped=True))
-            found: tuple[Any, ...] | None = self._single[0].execute(sql, arguments).fetchone()
-            return found
+        """The first row of a query."""
+        connection = self._taken()
+        try:
+            found: tuple[Any, ...] | None = connection.execute(sql, arguments).fetchone()
+        finally:
+            self._idle.append(connection)
+        return found
 
     def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, read at once."""
@@ -144,29 +138,22 @@ class CodeSystemFile:
 
     def close(self) -> None:
         """Closes the connections that nobody uses; the next question opens another."""
-        with self._alone:
-            _close(self._single, self._idle)
-
-    def after_fork(self) -> None:
-        """No connection of the parent is used by a child (https://www.sqlite.org/howtocorrupt.html section 2.6), nor
-        waits it for a thread of the parent."""
-        self._alone = threading.Lock()
-        self.close()
+        _close(self._idle)
 
     def _taken(self) -> sqlite3.Connection:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._opened(mapped=self.path.stat().st_size > LARGE)
+            return self._opened()
 
-    def _opened(self, *, mapped: bool) -> sqlite3.Connection:
+    def _opened(self) -> sqlite3.Connection:
         made = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         try:
             made.execute("PRAGMA query_only=1")
             made.create_function("matches", 2, _matches, deterministic=True)
             made.create_function("folded", 1, _folded, deterministic=True)
             made.execute("PRAGMA cache_size=-8192")
-            if mapped:
+            if self.path.stat().st_size > LARGE:
                 made.execute(f"PRAGMA mmap_size={MAPPED}")
         except sqlite3.Error:
             made.close()
@@ -177,15 +164,15 @@ class CodeSystemFile:
 _FILES: weakref.WeakSet[CodeSystemFile] = weakref.WeakSet()
 
 
-def _close(*held: list[sqlite3.Connection]) -> None:
-    for connections in held:
-        while connections:
-            connections.pop().close()
+def _close(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _after_fork() -> None:
+    """No connection of the parent is used by a child (https://www.sqlite.org/howtocorrupt.html section 2.6)."""
     for each in _FILES:
-        each.after_fork()
+        each.close()
 
 
 os.register_at_fork(after_in_child=_after_fork)

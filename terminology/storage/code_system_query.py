@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +14,14 @@ import orjson
 
 from terminology import dates, patterns
 from terminology.issues import Invalid, NotSupported, issue
-from terminology.model import CodeSystemInfo, Concept, Designation, Entry, Filter, Head, Property, Query
-from terminology.storage.code_system_file import CodeSystemFile, revived
+from terminology.model import CodeSystemInfo, Concept, Entry, Filter, Head, Query
+from terminology.storage.code_system_file import DESIGNATION, CodeSystemFile
+from terminology.storage.code_system_records import Records, concept
 
 CHUNK = 200
-_COLUMNS = "id, code, display, definition, status, abstract, inactive, valid_from, valid_to, extensions"
-_OWN_COLUMNS = ", ".join(f"concept.{name}" for name in _COLUMNS.split(", "))
+STEPS = 64
+"""So many concepts above another are looked at one by one."""
 _WORD = re.compile(r"\w+")
-Row = Sequence[Any]
 
 
 @dataclass(slots=True)
@@ -49,6 +48,16 @@ class _Where:
     def driven(self) -> bool:
         return self.driver != "concept"
 
+    @property
+    def alone(self) -> bool:
+        """True when no concept has to be looked at."""
+        return self.driven and len(self.conditions) == 1
+
+    @property
+    def source(self) -> str:
+        """The driver, with the concepts where they have to be looked at."""
+        return f"{self.driver.partition(' CROSS JOIN ')[0]} WHERE {self.conditions[0]}" if self.alone else str(self)
+
     def __str__(self) -> str:
         return f"{self.driver} WHERE {' AND '.join(self.conditions) or '1'}"
 
@@ -58,104 +67,106 @@ def folded(info: CodeSystemInfo, code: str) -> str:
 
 
 def find(file: CodeSystemFile, code: str) -> Concept | None:
-    """The concept of a code; point reads, whatever the size of the file."""
-    row = file.row(_FIND, (folded(file.info, code),))
-    return None if row is None else _concept(row, *map(orjson.loads, row[10:]))
+    """The concept of a code; the same price whatever the size of the file."""
+    found = file.records.found(folded(file.info, code))
+    if found is None:
+        return None
+    number, told, rest = found
+    return concept(told, _codes(file.records, file.records.parents(number)), rest)
 
 
 def head(file: CodeSystemFile, code: str) -> Concept | None:
-    """The concept of a code without parents, designations and properties: a third of the read."""
-    row = file.row(_HEAD, (folded(file.info, code),))
-    return None if row is None else _concept(row, (), (), ())
+    """The concept of a code without parents, designations and properties."""
+    found = file.records.found(folded(file.info, code))
+    return None if found is None else concept(found[1])
 
 
 def entry(file: CodeSystemFile, code: str) -> Entry | None:
     """The concept of a code with what stands around it."""
-    sensitive = file.info.case_sensitive
-    row = file.row(_ENTRY if sensitive else _ENTRY_FOLDED, (folded(file.info, code),))
-    if row is None:
+    records = file.records
+    found = records.found(folded(file.info, code))
+    if found is None:
         return None
-    parents, named, stated, children = map(orjson.loads, row[10:])
-    found = _concept(row, [code for code, _ in parents], named, stated)
-    displays: dict[str, str | None] = dict((*parents, *children))
-    for held, each in zip(found.properties, stated, strict=True):
+    number, told, rest = found
+    parents, children = (
+        {each[0]: each[1] for each in map(records.head, linked)}
+        for linked in (records.parents(number), records.children(number))
+    )
+    of = concept(told, tuple(parents), rest)
+    displays: dict[str, str | None] = {**parents, **children}
+    for held in of.properties:
         if held.type == "Code":
-            displays[held.value] = each[3]
-    return Entry(found, tuple([code for code, _ in children]), displays)
+            meant = records.found(folded(file.info, held.value))
+            displays[held.value] = meant[1][1] if meant else None
+    return Entry(of, tuple(children), displays)
 
 
-_NAMED = "value, language, use, status, extensions FROM designation"
-_STATED = "code, type, value FROM property"
-_HEAD = f"SELECT {_COLUMNS} FROM concept WHERE fold = ?"
-_ABOVE = "FROM parent JOIN concept AS above ON above.id = parent WHERE child = concept.id"
-_BENEATH = "FROM parent JOIN concept AS below ON below.id = child WHERE parent = concept.id AND child <> concept.id"
-_NAMES = "json_group_array(json_array(value, language, use, status, extensions)) FROM designation"
-_FIND = f"""
-SELECT {_COLUMNS},
-    (SELECT json_group_array(above.code) {_ABOVE}),
-    (SELECT {_NAMES} WHERE concept = concept.id),
-    (SELECT json_group_array(json_array(code, type, value)) FROM property WHERE concept = concept.id)
-FROM concept WHERE fold = ?"""
-"""One question and not four: half of the price of a point read is asking."""
-_ENTRY = f"""
-SELECT {_COLUMNS},
-    (SELECT json_group_array(json_array(above.code, above.display)) {_ABOVE}),
-    (SELECT {_NAMES} WHERE concept = concept.id),
-    (SELECT json_group_array(json_array(held.code, held.type, held.value, meant.display)) FROM property AS held
-     LEFT JOIN concept AS meant ON held.type = 'Code' AND meant.fold = json_extract(held.value, '$')
-     WHERE held.concept = concept.id),
-    (SELECT json_group_array(json_array(below.code, below.display)) {_BENEATH})
-FROM concept WHERE fold = ?"""
-_ENTRY_FOLDED = _ENTRY.replace("json_extract(held.value, '$')", "folded(json_extract(held.value, '$'))")
+def _codes(records: Records, numbers: Sequence[int]) -> tuple[str, ...]:
+    return tuple([records.head(number)[0] for number in numbers])
 
 
 def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
     """The concepts of a query, in the file's order, or in the author's where codes are listed; raises Refusal."""
-    with file.connected() as connection:
-        where = conditions(file.info, query, connection)
-    return _selected(file, query, where)
+    where = conditions(file, query)
+    if query.listed is not None:
+        numbers = _in_listed_order(file, query, where)
+    else:
+        numbers = iter(_page(file, query, where)) if query.limit is not None else _all(file, query, where)
+    return _concepts(file.records, numbers, detailed=query.detailed)
 
 
-def _selected(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[Concept]:
-    with file.connected() as connection:
-        if query.listed is not None:
-            rows = _in_listed_order(connection, file.info, query, where)
+def _concepts(records: Records, numbers: Iterator[int], *, detailed: bool) -> Iterator[Concept]:
+    """Without detail only what has no display of its own is given its names."""
+    for number in numbers:
+        told, rest = records.read(number)
+        if detailed or told[1] is None:
+            yield concept(told, _codes(records, records.parents(number)), rest)
         else:
-            rows = connection.execute(*_rows(query, where, _OWN_COLUMNS))
-        while chunk := list(islice(rows, CHUNK if query.limit is None else query.limit or 1)):
-            yield from hydrated(connection, chunk, detailed=query.detailed)
+            yield concept(told)
 
 
-def _rows(query: Query, where: _Where, columns: str) -> tuple[str, tuple[Any, ...]]:
-    """The rows of a query that lists no codes, in the file's order, as SQL with its arguments."""
+def _page(file: CodeSystemFile, query: Query, where: _Where) -> list[int]:
+    """The numbers of a page, as one row: each row that is asked for lets other threads in."""
+    sql, arguments = _numbers(query, where)
+    row = file.row(f"SELECT json_group_array(number) FROM ({sql})", arguments)
+    found: list[int] = orjson.loads(row[0]) if row else []
+    return found
+
+
+def _all(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[int]:
+    with file.connected() as connection:
+        for (number,) in connection.execute(*_numbers(query, where)):
+            yield number
+
+
+def _numbers(query: Query, where: _Where) -> tuple[str, tuple[Any, ...]]:
+    """The numbers of a query that lists no codes, in the file's order, as SQL with its arguments."""
     end = -1 if query.limit is None else query.limit
-    sql = f"SELECT {columns} FROM {where} ORDER BY {_ORDER[where.driver]} LIMIT ? OFFSET ?"
-    return sql, (*where.arguments, end, query.offset)
+    number, source = _NUMBER[where.driver], where.source
+    return f"SELECT {number} AS number FROM {source} ORDER BY {number} LIMIT ? OFFSET ?", (
+        *where.arguments,
+        end,
+        query.offset,
+    )
 
 
 def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
     """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
     of them, or it has no display."""
     found = []
-    with file.connected() as connection:
-        where = conditions(file.info, query, connection)
-    for code, display, abstract, bare in file.rows(*_rows(query, where, _HEADS)):
-        if not bare:
+    for number in _page(file, query, conditions(file, query)):
+        code, display, _, status, abstract, inactive, _, _, extensions = file.records.head(number)
+        if display is None or inactive or extensions or (status is not None and status != "active"):
             return None
         found.append((code, display, abstract))
     return found
 
 
-_HEADS = (
-    "concept.code, display, abstract, "
-    "display IS NOT NULL AND NOT inactive AND extensions IS NULL AND (status IS NULL OR status = 'active')"
-)
-
 _TEXT = "search CROSS JOIN concept ON concept.id = search.rowid"
 _BELOW = "closure AS driver CROSS JOIN concept ON concept.id = driver.descendant"
 _WITH = "property_text AS driver CROSS JOIN concept ON concept.id = driver.concept"
 _UNDER_ONE = "parent AS driver CROSS JOIN concept ON concept.id = driver.child"
-_ORDER = {
+_NUMBER = {
     "concept": "concept.id",
     _TEXT: "search.rowid",
     _BELOW: "driver.descendant",
@@ -164,16 +175,14 @@ _ORDER = {
 }
 
 
-def _in_listed_order(
-    connection: sqlite3.Connection, info: CodeSystemInfo, query: Query, where: _Where
-) -> Iterator[Row]:
-    wanted = dict.fromkeys(folded(info, entry.code) for entry in query.listed or ())
+def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[int]:
+    wanted = dict.fromkeys(folded(file.info, entry.code) for entry in query.listed or ())
     iterator = iter(wanted)
     skipped = query.offset
     left = query.limit
     while codes := list(islice(iterator, CHUNK)):
-        sql = f"SELECT {_COLUMNS}, fold FROM {where} AND fold IN (SELECT value FROM json_each(?))"
-        found = {row[-1]: row[:-1] for row in connection.execute(sql, [*where.arguments, json.dumps(codes)])}
+        sql = f"SELECT fold, concept.id FROM {where} AND fold IN (SELECT value FROM json_each(?))"
+        found = dict(file.rows(sql, [*where.arguments, json.dumps(codes)]))
         for code in codes:
             if code in found:
                 if skipped:
@@ -188,13 +197,11 @@ def _in_listed_order(
 
 def count(file: CodeSystemFile, query: Query) -> int:
     """How many concepts a query has, without reading them; a large answer to a single filter was counted before."""
-    with file.connected() as connection:
-        where = conditions(file.info, query, connection)
-    if where.driven and len(where.conditions) == 1:
+    where = conditions(file, query)
+    if where.alone:
         tally = _TALLIES.get(where.conditions[0])
         known = file.row(tally, where.arguments) if tally else None
-        alone = where.driver.partition(" CROSS JOIN ")[0]
-        sql = f"SELECT count(*) FROM {alone} WHERE {where.conditions[0]}"
+        sql = f"SELECT count(*) FROM {where.source}"
         found: int = known[0] if known else file.counted(sql, tuple(where.arguments))
         return found
     if query.listed is not None:
@@ -207,9 +214,9 @@ def count(file: CodeSystemFile, query: Query) -> int:
 # --- conditions -------------------------------------------------------------------------------------------------
 
 
-def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connection) -> _Where:
+def conditions(file: CodeSystemFile, query: Query) -> _Where:
     """The entire query but for ``listed`` as conditions; raises Invalid and NotSupported for filters."""
-    where = _Where()
+    where, info = _Where(), file.info
     free = query.codes is None and query.listed is None
     if query.codes is not None:
         codes = json.dumps([folded(info, code) for code in query.codes])
@@ -222,8 +229,8 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
             where.drive(_TEXT, "search MATCH ?", match)
         else:
             where.add("concept.id IN (SELECT rowid FROM search WHERE search MATCH ?)", match)
-    for stated in _fewest_first(query.filters, info, connection):
-        _filter(where, stated, info, connection, free and not where.driven)
+    for stated in _fewest_first(query.filters, file):
+        _filter(where, stated, file, free and not where.driven)
     if query.active_only:
         where.add("concept.inactive = 0")
     if query.on is not None:
@@ -231,18 +238,17 @@ def conditions(info: CodeSystemInfo, query: Query, connection: sqlite3.Connectio
     return where
 
 
-def _fewest_first(
-    filters: tuple[Filter, ...], info: CodeSystemInfo, connection: sqlite3.Connection
-) -> Sequence[Filter]:
+def _fewest_first(filters: tuple[Filter, ...], file: CodeSystemFile) -> Sequence[Filter]:
     """Of several filters that could drive, the one with the fewest concepts comes first."""
     if len(filters) < 2:
         return filters
+    info = file.info
 
     def size(stated: Filter) -> int:
         if stated.property in ("concept", "code") and stated.op in _DRIVING:
-            known = connection.execute(_BELOW_CODE, (folded(info, stated.value or ""),)).fetchone()
+            known = file.row(_TALLIES[_DRIVING["is-a"][1]], (_anchor(file, stated),))
         elif stated.op == "=":
-            known = connection.execute(_TALLIES[_HOLDS], (stated.property, stated.value)).fetchone()
+            known = file.row(_TALLIES[_HOLDS], (_codes_of(stated.property, info)[0], stated.value))
         else:
             return sys.maxsize
         return int(known[0]) if known else 0
@@ -250,7 +256,12 @@ def _fewest_first(
     return sorted(filters, key=size)
 
 
-_BELOW_CODE = "SELECT concepts FROM below WHERE ancestor = (SELECT id FROM concept WHERE fold = ?)"
+def _anchor(file: CodeSystemFile, stated: Filter) -> int:
+    """The number of the concept that a hierarchical filter names; -1 for none."""
+    found = file.records.found(folded(file.info, stated.value or ""))
+    return found[0] if found else -1
+
+
 _BEGUN = "(concept.valid_from IS NULL OR concept.valid_from < ?)"
 _ENDING = "(concept.valid_to IS NULL OR concept.valid_to >= ? OR concept.valid_to IN (?, ?))"
 """Bounds are compared as texts: a partial one is the beginning of its days, one with a time follows its day, and ``~``
@@ -272,17 +283,15 @@ def fts(text: str) -> str:
     return " AND ".join(f'"{word}"*' for word in _WORD.findall(text))
 
 
-def _filter(
-    where: _Where, stated: Filter, info: CodeSystemInfo, connection: sqlite3.Connection, may_drive: bool
-) -> None:
+def _filter(where: _Where, stated: Filter, file: CodeSystemFile, may_drive: bool) -> None:
+    info = file.info
     system = info.canonical.url
     if not stated.value:
         message = "UNABLE_TO_HANDLE_SYSTEM_FILTER_WITH_NO_VALUE"
         raise Invalid(issue(message, system, stated.property, stated.op, at=stated.path))
     hierarchical = _HIERARCHY.get(stated.op) if stated.property in ("concept", "code") else None
     if hierarchical:
-        row = connection.execute("SELECT id FROM concept WHERE fold = ?", (folded(info, stated.value),)).fetchone()
-        anchor = int(row[0]) if row else -1
+        anchor = _anchor(file, stated)
         if may_drive and stated.op in _DRIVING:
             where.drive(*_DRIVING[stated.op], anchor)
         else:
@@ -293,8 +302,8 @@ def _filter(
         arguments = (stated.property, stated.op, stated.value, "", system)
         raise NotSupported(issue("FILTER_NOT_UNDERSTOOD", *arguments, at=stated.path))
     plain = stated.op == "=" and stated.property not in _BASE and stated.property not in _IMPLIED
-    if may_drive and plain and len(_codes_of(stated.property, info)) == 1:
-        where.drive(_WITH, _HOLDS, stated.property, stated.value)
+    if may_drive and plain and len(codes := _codes_of(stated.property, info)) == 1:
+        where.drive(_WITH, _HOLDS, codes[0], stated.value)
     else:
         make(where, stated, info)
 
@@ -331,7 +340,6 @@ _BASE = {
     "concept": "SELECT concept.code AS text WHERE 1",
     "display": "SELECT concept.display AS text WHERE concept.display IS NOT NULL",
     "definition": "SELECT concept.definition AS text WHERE concept.definition IS NOT NULL",
-    "designation": "SELECT value AS text FROM designation WHERE designation.concept = concept.id",
 }
 _IMPLIED = {
     "parent": "SELECT p.code AS text FROM parent JOIN concept p ON p.id = parent WHERE parent.child = concept.id",
@@ -344,21 +352,21 @@ _IMPLIED = {
 
 
 def _known(name: str, info: CodeSystemInfo) -> bool:
-    if name in _BASE or name in _IMPLIED:
+    if name in _BASE or name in _IMPLIED or name == "designation":
         return True
     declared = any(name in (entry.code, entry.uri) for entry in info.properties)
     return declared or any(name == code for code, _ in info.filters)
 
 
 def _codes_of(name: str, info: CodeSystemInfo) -> list[str]:
+    """Under which codes the texts of a property stand."""
+    if name == "designation":
+        return [DESIGNATION]
     return [name, *(entry.code for entry in info.properties if entry.uri == name)]
 
 
 _STATES = "SELECT held.concept FROM property_text AS held WHERE held.code IN (SELECT value FROM json_each(?))"
-_SILENT = (
-    "NOT EXISTS (SELECT 1 FROM property WHERE property.concept = concept.id "
-    "AND property.code IN (SELECT value FROM json_each(?)))"
-)
+_SILENT = "concept.id NOT IN (SELECT concept FROM property_text WHERE code IN (SELECT value FROM json_each(?)))"
 
 
 def _holding(name: str, info: CodeSystemInfo, test: str, *arguments: Any) -> tuple[str, list[Any]]:
@@ -432,113 +440,47 @@ _VALUES: dict[str, Callable[[_Where, Filter, CodeSystemInfo], None]] = {
 }
 
 
-# --- rows to concepts -----------------------------------------------------------------------------------------
-
-
-def hydrated(connection: sqlite3.Connection, rows: Sequence[Row], *, detailed: bool = True) -> Iterator[Concept]:
-    """Rows of ``concept`` as concepts, three reads a chunk; without detail only those that have no display of their
-    own are read for their names."""
-    nameless = [row for row in rows if row[2] is None]
-    if not detailed and not nameless:
-        yield from (_concept(row, (), (), ()) for row in rows)
-        return
-    ids = json.dumps([row[0] for row in rows])
-    parents = _grouped(
-        connection.execute(
-            "SELECT parent.child, concept.code FROM parent JOIN concept ON concept.id = parent.parent "
-            "WHERE parent.child IN (SELECT value FROM json_each(?))",
-            (ids,),
-        )
-    )
-    named = _grouped(
-        connection.execute(
-            f"SELECT concept, {_NAMED} WHERE concept IN (SELECT value FROM json_each(?)) ORDER BY concept, place",
-            (ids,),
-        )
-    )
-    stated = _grouped(
-        connection.execute(
-            f"SELECT concept, {_STATED} WHERE concept IN (SELECT value FROM json_each(?)) ORDER BY concept, place",
-            (ids,),
-        )
-    )
-    for row in rows:
-        above = [code for (code,) in parents.get(row[0], ())]
-        yield _concept(row, above, named.get(row[0], ()), stated.get(row[0], ()))
-
-
-def _grouped(found: sqlite3.Cursor) -> dict[int, list[Row]]:
-    groups: dict[int, list[Row]] = {}
-    for number, *rest in found:
-        groups.setdefault(number, []).append(rest)
-    return groups
-
-
-def _concept(row: Row, parents: Sequence[str], named: Sequence[Row], stated: Sequence[Row]) -> Concept:
-    return Concept(
-        row[1],
-        row[2],
-        row[3],
-        tuple(parents),
-        tuple([_designation(*entry) for entry in named]),
-        tuple([Property(each[0], each[1], _value(each[2])) for each in stated]),
-        tuple(_DECODED(row[9])) if row[9] else (),
-        bool(row[5]),
-        bool(row[6]),
-        row[4],
-        row[7],
-        row[8],
-    )
-
-
-_DECODED = json.JSONDecoder().decode
-_REVIVED = json.JSONDecoder(object_hook=revived).decode
-_PLAIN = {"true": True, "false": False}
-
-
-def _value(text: str) -> Any:
-    """The value of a property from its JSON; most are texts without an escape, or booleans."""
-    if text[0] == '"' and "\\" not in text:
-        return text[1:-1]
-    plain = _PLAIN.get(text)
-    return _REVIVED(text) if plain is None else plain
-
-
-def _designation(value: str, language: str | None, use: str | None, status: str, extensions: str | None) -> Designation:
-    return Designation(
-        value,
-        language,
-        _DECODED(use) if use else None,
-        status=status,
-        extensions=tuple(_DECODED(extensions)) if extensions else (),
-    )
-
-
 # --- the hierarchy --------------------------------------------------------------------------------------------
 
 
 def related(file: CodeSystemFile, code: str, relation: str) -> tuple[str, ...]:
     """``parents``, ``children``, ``ancestors`` or ``descendants`` of a code, without it, in the file's order."""
-    if file.flat:
+    records = file.records
+    found = None if records.flat else records.found(folded(file.info, code))
+    if found is None:
         return ()
-    own = "(SELECT id FROM concept WHERE fold = ?)"
-    sql = {
-        "parents": f"SELECT parent.parent FROM parent WHERE parent.child = {own}",
-        "children": f"SELECT parent.child FROM parent WHERE parent.parent = {own}",
-        "ancestors": _UP.format(start=f"SELECT {own}"),
-        "descendants": f"SELECT closure.descendant FROM closure WHERE closure.ancestor = {own}",
-    }[relation]
-    found = file.rows(
-        f"SELECT code FROM concept WHERE id IN ({sql}) AND fold <> ? ORDER BY id", (folded(file.info, code),) * 2
-    )
-    return tuple(row[0] for row in found)
+    number, code = found[0], found[1][0]
+    if relation == "descendants":
+        sql = "SELECT code FROM closure CROSS JOIN concept ON id = descendant WHERE ancestor = ? ORDER BY descendant"
+        return tuple([each for (each,) in file.rows(sql, (number,)) if each != code])
+    if relation == "ancestors":
+        linked: Sequence[int] = sorted(_up(records, number))
+    else:
+        linked = records.parents(number) if relation == "parents" else records.children(number)
+    return _codes(records, [each for each in linked if each != number])
+
+
+def _up(records: Records, number: int) -> Iterator[int]:
+    """A concept, then all above it, each once."""
+    met, waiting = {number}, [number]
+    while waiting:
+        yield (below := waiting.pop())
+        for parent in records.parents(below):
+            if parent not in met:
+                met.add(parent)
+                waiting.append(parent)
 
 
 def above(file: CodeSystemFile, ancestor: str, descendant: str) -> bool:
-    """True when ``ancestor`` stands above ``descendant``: one read of the stored closure."""
-    info = file.info
-    sql = (
-        "SELECT 1 FROM closure WHERE ancestor = (SELECT id FROM concept WHERE fold = ?) "
-        "AND descendant = (SELECT id FROM concept WHERE fold = ?)"
-    )
-    return file.row(sql, (folded(info, ancestor), folded(info, descendant))) is not None
+    """True when ``ancestor`` stands above ``descendant``, or is the same: some steps upwards; where many stand above a
+    concept, one read of the stored closure."""
+    high, low = (file.records.found(folded(file.info, code)) for code in (ancestor, descendant))
+    if high is None or low is None:
+        return False
+    climbing = _up(file.records, low[0])
+    for number in islice(climbing, STEPS):
+        if number == high[0]:
+            return True
+    if next(climbing, None) is None:
+        return False
+    return file.row("SELECT 1 FROM closure WHERE ancestor = ? AND descendant = ?", (high[0], low[0])) is not None

@@ -86,13 +86,14 @@ def is_store(path: Path) -> None:
 
 
 def is_code_system(path: Path) -> None:
-    """Raises ValueError for what is no code-system file of this version."""
+    """Raises ValueError for what is no code-system file of this version, whole."""
     _checked(path, virtual=("search",)).close()
     try:
         file = CodeSystemFile(path)
     except (OSError, TypeError, KeyError) as wrong:
         raise ValueError(str(wrong)) from wrong
     file.close()
+    file.records.check()
 
 
 def empty(path: Path) -> bool:

@@ -53,14 +53,10 @@ def scans(held: FileProvider, ask: Callable[[FileProvider], object]) -> list[str
     statements: list[str] = []
     with provider.file.connected() as connection:  # the one that is taken next
         connection.set_trace_callback(statements.append)
-    [single] = provider.file._single
-    single.set_trace_callback(statements.append)
     try:
         ask(provider)
     finally:
         connection.set_trace_callback(None)
-        single.set_trace_callback(None)
-    assert statements
     plans = [
         row[3]
         for sql in statements
