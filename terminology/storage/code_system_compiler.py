@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from terminology.model import Canonical, CodeSystemInfo, Concept
-from terminology.storage.code_system_file import DESIGNATION, FORMAT, SUFFIX, Manifest, dump_info
+from terminology.storage.code_system_file import DESIGNATION, FORMAT, SECTIONS, SUFFIX, Manifest, dump_info
 from terminology.storage.code_system_records import Records, Writer
+from terminology.storage.code_system_sections import Sections, append
+from terminology.storage.code_system_words import TOKENIZER, sections
 from terminology.storage.descendants import Hierarchy
 from terminology.storage.durable import running, sync, synced
 
@@ -36,7 +38,7 @@ _SETTINGS = """
 PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA secure_delete=OFF; PRAGMA cache_size=-32768; PRAGMA analysis_limit=1000;
 """
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE concept (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL, fold TEXT NOT NULL, display TEXT, definition TEXT, status TEXT,
@@ -52,7 +54,7 @@ CREATE TABLE with_property (
 CREATE TEMP TABLE link (child INTEGER NOT NULL, parent_code TEXT NOT NULL);
 CREATE TEMP TABLE stated (code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5 (
-    names, content='', columnsize=0, detail='none', tokenize="unicode61 remove_diacritics 2", prefix='2 3 4');
+    names, content='', columnsize=0, detail='none', tokenize="{TOKENIZER}", prefix='2 3 4');
 INSERT INTO search(search, rank) VALUES ('automerge', 0);
 """
 
@@ -134,9 +136,9 @@ def _verify(path: Path, manifest: Manifest) -> None:
     with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as database:
         counted = database.execute("SELECT count(*) FROM concept").fetchone()[0]
     database.close()
-    records = Records(path)
-    kept = min(counted, records.size)
-    records.close()
+    held = Sections(path, SECTIONS)
+    kept = min(counted, Records(held).size)
+    held.close()
     if kept != manifest.concepts:
         raise OSError(f"{path} holds {kept} concepts of {manifest.concepts}: the disk did not keep what was written")
 
@@ -183,9 +185,11 @@ def _write(
         links = database.execute("SELECT child, parent FROM parent ORDER BY child, parent")
         back = database.execute("SELECT parent, child FROM parent WHERE parent <> child ORDER BY parent, child")
         records.link(links, back)
+        database.execute("CREATE VIRTUAL TABLE temp.word USING fts5vocab (main, search, instance)")
+        words = sections(database.execute("SELECT term, doc FROM temp.word"))
     finally:
         database.close()
-    records.append_to(path)
+    append(path, [*records.sections(), *words])
     synced(path)
     return manifest
 

@@ -3,8 +3,8 @@
 ``terminology.storage.code_system_compiler`` writes them; here one is opened. Its name ends in the hash of its content.
 Inside, for questions: concepts in the order of the source, parents, the transitive closure (each concept above itself),
 the texts of properties and designations, a text index over codes and names, and the sizes of what is large, so that a
-first page with its total costs a page. Behind that, for answers: the concepts as records
-(``terminology.storage.code_system_records``).
+first page with its total costs a page. Behind that, in ``code_system_sections``, stand the concepts as records
+(``code_system_records``) and the words of the text index (``code_system_words``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from typing import Any
 
 from terminology import patterns
 from terminology.model import Canonical, CodeSystemInfo, Json, PropertyDefinition
+from terminology.storage.code_system_records import SECTIONS as RECORDS
 from terminology.storage.code_system_records import Records
+from terminology.storage.code_system_sections import Sections
+from terminology.storage.code_system_words import Words
 
 FORMAT = 4
 SUFFIX = ".codesystem"
@@ -32,6 +35,8 @@ LARGE = 128 << 20
 call of the kernel. Of a smaller one the records alone are mapped, since each mapping counts as memory of the worker."""
 DESIGNATION = " designation"
 """Among the texts of properties those of designations stand under this code, which no property can have."""
+SECTIONS = RECORDS + 4
+"""Of the records and of the words."""
 MAPPED = 1 << 30
 """So many bytes of it."""
 
@@ -93,7 +98,9 @@ class CodeSystemFile:
         if meta.get("format") != str(FORMAT):
             raise ValueError(f"{path} is of the format {meta.get('format')}, not {FORMAT}. Import its source again")
         self.info = load_info(meta["info"])
-        self.records = Records(path, None if self.info.case_sensitive else str.casefold)
+        sections = Sections(path, SECTIONS)
+        self.records = Records(sections, None if self.info.case_sensitive else str.casefold)
+        self.words = Words(sections, RECORDS, self.records.size)
         self.manifest = Manifest(**json.loads(meta["manifest"]))
 
     def row(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ from terminology.issues import Invalid, NotSupported, issue
 from terminology.model import CodeSystemInfo, Concept, Entry, Filter, Head, Query
 from terminology.storage.code_system_file import DESIGNATION, CodeSystemFile
 from terminology.storage.code_system_records import Records, concept
+from terminology.storage.code_system_words import words
 
 CHUNK = 200
 STEPS = 64
 """So many concepts above another are looked at one by one."""
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(slots=True)
@@ -107,11 +106,12 @@ def _codes(records: Records, numbers: Sequence[int]) -> tuple[str, ...]:
 
 def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
     """The concepts of a query, in the file's order, or in the author's where codes are listed; raises Refusal."""
-    where = conditions(file, query)
     if query.listed is not None:
-        numbers = _in_listed_order(file, query, where)
+        numbers = _in_listed_order(file, query, conditions(file, query))
+    elif query.limit is not None:
+        numbers = iter(_page(file, query))
     else:
-        numbers = iter(_page(file, query, where)) if query.limit is not None else _all(file, query, where)
+        numbers = _all(file, query, conditions(file, query))
     return _concepts(file.records, numbers, detailed=query.detailed)
 
 
@@ -125,12 +125,21 @@ def _concepts(records: Records, numbers: Iterator[int], *, detailed: bool) -> It
             yield concept(told)
 
 
-def _page(file: CodeSystemFile, query: Query, where: _Where) -> list[int]:
-    """The numbers of a page, as one row: each row that is asked for lets other threads in."""
-    sql, arguments = _numbers(query, where)
+def _page(file: CodeSystemFile, query: Query) -> list[int]:
+    """The numbers of a page, from SQLite as one row: each row that is asked for lets other threads in."""
+    named = file.words.page(words(query.text or ""), query.offset, query.limit) if _of_words(query) else None
+    if named is not None:
+        return named
+    sql, arguments = _numbers(query, conditions(file, query))
     row = file.row(f"SELECT json_group_array(number) FROM ({sql})", arguments)
     found: list[int] = orjson.loads(row[0]) if row else []
     return found
+
+
+def _of_words(query: Query) -> bool:
+    """True for a query that asks for a text and for nothing else."""
+    plain = query.whole and query.codes is None and not query.active_only and query.on is None
+    return plain and query.text is not None
 
 
 def _all(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[int]:
@@ -154,7 +163,7 @@ def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
     """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
     of them, or it has no display."""
     found = []
-    for number in _page(file, query, conditions(file, query)):
+    for number in _page(file, query):
         code, display, _, status, abstract, inactive, _, _, extensions = file.records.head(number)
         if display is None or inactive or extensions or (status is not None and status != "active"):
             return None
@@ -197,6 +206,9 @@ def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Itera
 
 def count(file: CodeSystemFile, query: Query) -> int:
     """How many concepts a query has, without reading them; a large answer to a single filter was counted before."""
+    named = file.words.count(words(query.text or "")) if _of_words(query) else None
+    if named is not None:
+        return named
     where = conditions(file, query)
     if where.alone:
         tally = _TALLIES.get(where.conditions[0])
@@ -280,7 +292,7 @@ def _dated(where: _Where, on: str, spoken_to: str | None, *, undated: bool) -> N
 
 def fts(text: str) -> str:
     """A search text for FTS5: every word, quoted, as a prefix."""
-    return " AND ".join(f'"{word}"*' for word in _WORD.findall(text))
+    return " AND ".join(f'"{word}"*' for word in words(text))
 
 
 def _filter(where: _Where, stated: Filter, file: CodeSystemFile, may_drive: bool) -> None:

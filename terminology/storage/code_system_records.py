@@ -1,24 +1,19 @@
 """The concepts of a code-system file as records behind its database: one by its code or its number, out of a mapping.
 
-A question to SQLite lets another thread in, so that eight of them wait for the interpreter longer than they work. A
-record is found and read without one, in some microseconds, however many concepts there are.
-
-Behind the last page of the database stand, all numbers little-endian: the records in the order of concepts (what stands
-in one row of a code system, then on a second line its designations and properties, each as a JSON array), where each
-begins, a table of hashes of codes with their concepts, the links to parents and to children, and where all of that is.
+A record is found and read in some microseconds, however many concepts there are. In sections of their own stand the
+records in the order of concepts (what stands in one row of a code system, then on a second line its designations and
+properties, each as a JSON array), where each begins, a table of hashes of codes with their concepts, and the links to
+parents and to children.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
-from shutil import copyfileobj
 from struct import Struct, error
 from types import TracebackType
 from typing import Any, Self
@@ -27,23 +22,21 @@ from zlib import crc32
 import orjson
 
 from terminology.model import Concept, Designation, Property
+from terminology.storage.code_system_sections import Sections, numbers
 
-_MAGIC = b"CONCEPTS"
-_FOOTER = Struct("<8s6Q")
-"""The mark, the number of concepts, and where the records, their beginnings, hashes, parents and children begin."""
 _FROM_TO = Struct("<QQ")
 _SLOT = Struct("<II")
 _LINKS = Struct("<II")
 _NUMBER = 4
 _BEGINNING = 8
+SECTIONS = 5
 
 Head = list[Any]
 """Code, display, definition, status, abstract, inactive, valid from, valid to, extensions as JSON text."""
 
 
 class Writer:
-    """Takes the concepts of a file in their order into a file of its own, which is put behind the database at the end:
-    twelve bytes of memory a concept, until the end."""
+    """Takes the concepts of a file in their order into a file of its own: twelve bytes of memory a concept."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -70,18 +63,10 @@ class Writer:
         """Takes the links (child, parent), and (parent, child), each in that order."""
         self._links = [_grouped(len(self._hashes), links) for links in (up, down)]
 
-    def append_to(self, database: Path) -> None:
-        """Puts all behind the closed database."""
+    def sections(self) -> list[Path | array[int]]:
+        """All that was taken."""
         self._file.close()
-        with database.open("ab") as out, self._path.open("rb") as records:
-            places = [out.tell()]
-            copyfileobj(records, out, 1 << 20)
-            for part in (self._beginnings, self._slots(), *self._links):
-                places.append(out.tell())
-                if sys.byteorder == "big":
-                    part.byteswap()
-                out.write(part)
-            out.write(_FOOTER.pack(_MAGIC, len(self._hashes), *places))
+        return [self._path, self._beginnings, self._slots(), *self._links]
 
     def _slots(self) -> array[int]:
         """Hash and number of each concept; at most half of the slots are taken, and the next free one is taken where
@@ -97,26 +82,19 @@ class Writer:
 
 
 class Records:
-    """The records of a file that is never written to again; ``fold`` gives a code as it is asked for."""
+    """The records of a file, whose five sections are the first; ``fold`` gives a code as it is asked for."""
 
-    def __init__(self, path: Path, fold: Callable[[str], str] | None = None) -> None:
-        """Raises OSError for a file that cannot be read, ValueError for one without sound records."""
-        with path.open("rb") as file:
-            self._held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        try:
-            mark, size, *places = _FOOTER.unpack_from(self._held, len(self._held) - _FOOTER.size)
-        except error:
-            mark, size, places = b"", 0, [0] * 5
-        self._records, self._beginnings, self._slots, self._parents, self._children = places
-        end, slots = len(self._held) - _FOOTER.size, _slots_for(size)
-        lengths = (_BEGINNING * (size + 1), _SLOT.size * slots)
-        if mark != _MAGIC or (self._slots - self._beginnings, self._parents - self._slots) != lengths:
-            raise ValueError(f"{path} holds no records of concepts")
-        self._mask, self._fold = slots - 1, fold
-        self._firsts = _NUMBER * (size + 1)
+    def __init__(self, held: Sections, fold: Callable[[str], str] | None = None) -> None:
+        """Raises ValueError for sections that do not belong together."""
+        self._held, self._fold = held.held, fold
+        self._records, self._beginnings, self._slots, self._parents, self._children, end = held.places[: SECTIONS + 1]
+        self.size: int = (self._slots - self._beginnings) // _BEGINNING - 1
+        self._mask = _slots_for(self.size) - 1
+        self._firsts = _NUMBER * (self.size + 1)
+        if self._parents - self._slots != _SLOT.size * (self._mask + 1):
+            raise ValueError("the records of its concepts do not belong together. Import its source again")
         self.flat: bool = end - self._parents == 2 * self._firsts
         """True when no concept has a parent."""
-        self.size: int = size
 
     def found(self, fold: str) -> tuple[int, Head, bytes] | None:
         """Number, head and the rest of the concept with a code; None where there is none."""
@@ -155,7 +133,7 @@ class Records:
         if first == end:
             return ()
         start = links + self._firsts
-        return Struct(f"<{end - first}I").unpack_from(self._held, start + _NUMBER * first)
+        return numbers(self._held[start + _NUMBER * first : start + _NUMBER * end])
 
     def check(self) -> None:
         """Raises ValueError unless each record can be read, and is found by its code."""
@@ -169,9 +147,6 @@ class Records:
                 raise ValueError(f"record {number} cannot be read: {wrong}") from wrong
             if found is None or found[0] != number or not all(0 < each <= self.size for each in linked):
                 raise ValueError(f"record {number} leads nowhere")
-
-    def close(self) -> None:
-        self._held.close()
 
 
 def _hash(fold: str) -> int:

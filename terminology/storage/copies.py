@@ -94,6 +94,7 @@ def is_code_system(path: Path) -> None:
         raise ValueError(str(wrong)) from wrong
     file.close()
     file.records.check()
+    file.words.check()
 
 
 def empty(path: Path) -> bool:

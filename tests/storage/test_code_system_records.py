@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from struct import pack
 from threading import Thread
 from typing import Any
 from zlib import crc32
@@ -16,7 +15,8 @@ from hypothesis import strategies as st
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Property
 from terminology.providers.file import FileProvider
 from terminology.storage.code_system_compiler import compile_file
-from terminology.storage.code_system_records import Records
+from terminology.storage.code_system_file import SECTIONS, CodeSystemFile
+from terminology.storage.code_system_sections import Sections
 from terminology.storage.copies import is_code_system
 
 INFO = CodeSystemInfo(Canonical("http://example.org/records", "1"), subsumption="known")
@@ -77,7 +77,7 @@ def test_codes_of_one_hash_are_told_apart(tmp_path: Path):
 
 @pytest.mark.parametrize("code", ["", "\ud800", "c" * 100_000, "ALPHA", "a\n"])
 def test_what_is_no_code_is_not_found(tmp_path: Path, code: str):
-    records = Records(compile_file(INFO, [Concept("alpha"), Concept("a")], tmp_path)[0])
+    records = CodeSystemFile(compile_file(INFO, [Concept("alpha"), Concept("a")], tmp_path)[0]).records
     assert records.found(code) is None
 
 
@@ -124,7 +124,8 @@ def test_many_threads_read_one_mapping(tmp_path: Path):
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    concepts = [Concept(f"C{n}", properties=(Property("n", "Decimal", Decimal("1.50")),)) for n in range(9)]
+    held = (Property("n", "Decimal", Decimal("1.50")),)
+    concepts = [Concept(f"C{n}", parents=("C0",) if n else (), properties=held) for n in range(9)]
     return compile_file(INFO, concepts, tmp_path)[0]
 
 
@@ -132,14 +133,18 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_that_was_cut_off_is_refused(path: Path, lost: int):
     path.write_bytes(path.read_bytes()[:-lost])
     for ask in (FileProvider.open, is_code_system):
-        with pytest.raises(ValueError, match="holds no records"):
+        with pytest.raises(ValueError, match="cut off"):
             ask(path)
 
 
-def test_a_file_whose_records_lead_nowhere_is_no_code_system(path: Path):
+@pytest.mark.parametrize(
+    ("section", "width", "reason"),
+    [(1, 8, "record 1 "), (3, 4, "record"), (5, 4, "a word leads nowhere"), (6, 4, "do not belong together")],
+)
+def test_a_file_whose_sections_lead_nowhere_is_no_code_system(path: Path, section: int, width: int, reason: str):
     is_code_system(path)
     held = path.read_bytes()
-    beginnings = int.from_bytes(held[-32:-24], "little")
-    path.write_bytes(held[: beginnings + 8] + pack("<Q", 1 << 40) + held[beginnings + 16 :])
-    with pytest.raises(ValueError, match="record"):
+    second = Sections(path, SECTIONS).places[section] + width
+    path.write_bytes(held[:second] + b"\xee" * width + held[second + width :])
+    with pytest.raises(ValueError, match=reason):
         is_code_system(path)

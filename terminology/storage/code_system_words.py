@@ -1,0 +1,167 @@
+"""The words of a code-system file with the concepts that have each, read out of a mapping: what SQLite's text index
+knows, for texts that few concepts have.
+
+The index is SQLite's (FTS5), which cuts texts into words and answers what is common. Its words are written out in
+their order, so that all that begin alike stand side by side, and the concepts of all of them in one piece. Who types a
+text asks for the same beginnings again and again, so those asked for last are kept.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import cached_property, lru_cache, reduce
+from itertools import groupby, islice
+from operator import and_, itemgetter
+from struct import Struct
+
+from terminology.storage.code_system_sections import Sections, numbers
+
+TOKENIZER = "unicode61 remove_diacritics 2"
+LARGEST = 1 << 18
+"""In a file of more concepts the text index is asked for what many have."""
+FEW = 256
+"""So many concepts are combined one by one."""
+MOST = 1 << 14
+"""A beginning that more concepts have is the text index's."""
+KEPT = 1 << 21
+"""So many bytes of beginnings are kept of a file, in each process."""
+_BLOCK = 64
+"""So many words stand in one piece."""
+_NUMBER = 4
+_FROM_TO = Struct("<II")
+_ASCII = re.compile(r"[0-9a-z]+")
+
+
+def words(text: str) -> Sequence[str]:
+    """The words of a text, as the text index has them."""
+    return _ASCII.findall(text.lower()) if text.isascii() else _tokens(text)
+
+
+@lru_cache(maxsize=1024)
+def _tokens(text: str) -> tuple[str, ...]:
+    with closing(sqlite3.connect(":memory:")) as index:
+        index.execute(f"CREATE VIRTUAL TABLE own USING fts5 (names, detail=none, tokenize='{TOKENIZER}')")
+        index.execute("CREATE VIRTUAL TABLE word USING fts5vocab (own, row)")
+        index.execute("INSERT INTO own VALUES (?)", (text.encode(errors="replace").decode(),))
+        return tuple([term for (term,) in index.execute("SELECT term FROM word")])
+
+
+def sections(held: Iterable[tuple[str, int]]) -> list[array[int] | bytes]:
+    """The sections for (word, number of a concept), in that order."""
+    concepts, firsts, ends, blocks = array("I"), array("I"), array("I", [0]), bytearray()
+    for place, (word, group) in enumerate(groupby(held, itemgetter(0))):
+        if place % _BLOCK:
+            blocks += b"\n"
+        elif place:
+            ends.append(len(blocks))
+        blocks += word.encode()
+        firsts.append(len(concepts))
+        concepts.extend(map(itemgetter(1), group))
+    firsts.append(len(concepts))
+    ends.append(len(blocks))
+    return [concepts, firsts, bytes(blocks), ends]
+
+
+class Words:
+    """The words of a file of ``size`` concepts, whose four sections begin with the one of that ``number``. Where a text
+    is too common for it, nothing is said, and the text index has to be asked."""
+
+    def __init__(self, held: Sections, number: int, size: int) -> None:
+        self._held = held.held
+        self._concepts, self._firsts, self._blocks, self._ends, self._end = held.places[number : number + 5]
+        self._size = size
+        self._bits = lru_cache(maxsize=min(1024, 1 + 8 * KEPT // (size + 8)))(self._as_bits)
+
+    def count(self, beginnings: Sequence[str]) -> int | None:
+        """How many concepts have words with all of these beginnings."""
+        found = self._found(beginnings)
+        return found.bit_count() if isinstance(found, int) else None if found is None else len(found)
+
+    def page(self, beginnings: Sequence[str], offset: int, limit: int | None) -> list[int] | None:
+        """The numbers of these concepts, in their order."""
+        found, end = self._found(beginnings), None if limit is None else offset + limit
+        return (
+            None if found is None else list(islice(_numbered(found) if isinstance(found, int) else found, offset, end))
+        )
+
+    def check(self) -> None:
+        """Raises ValueError unless the words lead to concepts of the file."""
+        firsts = numbers(self._held[self._firsts : self._blocks])
+        concepts = numbers(self._held[self._concepts : self._firsts])
+        held = sum([len(self._block(number)) for number in range(len(self._openings))])
+        if len(firsts) != held + 1 or list(firsts) != sorted(firsts) or firsts[-1] != len(concepts):
+            raise ValueError("its words do not belong together")
+        if not all(0 < number <= self._size for number in concepts):
+            raise ValueError("a word leads nowhere")
+
+    def _found(self, beginnings: Sequence[str]) -> list[int] | int | None:
+        """The numbers, or where they are many the same as bits."""
+        pieces = sorted([self._piece(each.encode()) for each in beginnings])
+        if not pieces or pieces[-1][0] > MOST:
+            return None
+        if sum([size for size, _, _ in pieces]) <= FEW:
+            return sorted(set.intersection(*[set(self._read(start, end)) for _, start, end in pieces]))
+        if self._size > LARGEST:
+            return None
+        return reduce(and_, [self._bits(start, end) for _, start, end in pieces])
+
+    def _read(self, start: int, end: int) -> array[int]:
+        return numbers(self._held[self._concepts + _NUMBER * start : self._concepts + _NUMBER * end])
+
+    def _as_bits(self, start: int, end: int) -> int:
+        """Concepts as the bits of one number: to combine two of them takes a microsecond."""
+        held = bytearray(self._size // 8 + 1)
+        for number in self._read(start, end):
+            held[number >> 3] |= 1 << (number & 7)
+        return int.from_bytes(held, "little")
+
+    def _piece(self, beginning: bytes) -> tuple[int, int, int]:
+        """How many concepts the words with a beginning have, and from where to where these stand."""
+        behind = beginning + b"\xff"  # and behind all of UTF-8
+        block, held = self._opened(beginning)
+        low, high = bisect_left(held, beginning), bisect_left(held, behind)
+        start, last = self._first(_BLOCK * block + low), block
+        if high == len(held):
+            last, held = self._opened(behind)
+            high = bisect_left(held, behind)
+        end = self._first(_BLOCK * last + high)
+        return end - start, start, end
+
+    def _opened(self, word: bytes) -> tuple[int, list[bytes]]:
+        """The piece of words in which a word would stand, with its number."""
+        block = max(0, bisect_right(self._openings, word) - 1)
+        return block, self._block(block) if self._openings else []
+
+    def _block(self, number: int) -> list[bytes]:
+        start, end = _FROM_TO.unpack_from(self._held, self._ends + _NUMBER * number)
+        return self._held[self._blocks + start : self._blocks + end].split(b"\n")
+
+    def _first(self, place: int) -> int:
+        at = self._firsts + _NUMBER * place
+        return int.from_bytes(self._held[at : at + _NUMBER], "little")
+
+    @cached_property
+    def _openings(self) -> list[bytes]:
+        """The first word of each piece: some bytes of memory for each 64 words, once somebody searches."""
+        pieces = (self._end - self._ends) // _NUMBER - 1
+        return [self._block(number)[0] for number in range(pieces)] if self._blocks < self._ends else []
+
+
+_SOME = bytes([0] + [1] * 255)
+_IN_BYTE = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+
+
+def _numbered(bits: int) -> Iterator[int]:
+    """The places of the bits that are set."""
+    held = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    some = held.translate(_SOME)
+    at = some.find(1)
+    while at >= 0:
+        for bit in _IN_BYTE[held[at]]:
+            yield at * 8 + bit
+        at = some.find(1, at + 1)
