@@ -87,10 +87,8 @@ def entry(file: CodeSystemFile, code: str) -> Entry | None:
     if found is None:
         return None
     number, told, rest = found
-    parents, children = (
-        {each[0]: each[1] for each in map(records.head, linked)}
-        for linked in (records.parents(number), records.children(number))
-    )
+    parents = {code: display for code, display, *_ in records.heads(records.parents(number))}
+    children = {code: display for code, display, *_ in records.heads(records.children(number))}
     of = concept(told, tuple(parents), rest)
     displays: dict[str, str | None] = {**parents, **children}
     for held in of.properties:
@@ -101,7 +99,7 @@ def entry(file: CodeSystemFile, code: str) -> Entry | None:
 
 
 def _codes(records: Records, numbers: Sequence[int]) -> tuple[str, ...]:
-    return tuple([records.head(number)[0] for number in numbers])
+    return tuple([each[0] for each in records.heads(numbers)]) if numbers else ()
 
 
 def select(file: CodeSystemFile, query: Query) -> Iterator[Concept]:
@@ -163,8 +161,7 @@ def heads(file: CodeSystemFile, query: Query) -> list[Head] | None:
     """Code, display and abstract of the concepts of a query that lists no codes; None where more is to be told of one
     of them, or it has no display."""
     found = []
-    for number in _page(file, query):
-        code, display, _, status, abstract, inactive, _, _, extensions = file.records.head(number)
+    for code, display, _, status, abstract, inactive, _, _, extensions in file.records.heads(_page(file, query)):
         if display is None or inactive or extensions or (status is not None and status != "active"):
             return None
         found.append((code, display, abstract))

@@ -61,7 +61,7 @@ def test_a_concept_comes_out_as_it_went_in(tmp_path: Path, concepts: list[Concep
     assert [provider.find(each.code) for each in concepts] == concepts
     assert repr([provider.find(each.code) for each in concepts]) == repr(concepts)  # 1 is not 1.0, nor True
     records = provider.file.records
-    assert [records.head(number)[0] for number in range(1, records.size + 1)] == [each.code for each in concepts]
+    assert [told[0] for told in records.heads(range(1, records.size + 1))] == [each.code for each in concepts]
 
 
 COLLIDING = ("plumless", "buckeroo")
