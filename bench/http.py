@@ -66,14 +66,13 @@ def compared(report: Report, bare: servers.Server, server: servers.Server, asked
 
 
 def at_seventy(report: Report, bare: servers.Server, server: servers.Server, asked: Mapping[str, Question]) -> None:
-    """p50 and p99 at 70 % of the maximum that this very server just reached; of bare Flask too, which tells what the
-    machine and the sender on it make of it."""
+    """p50 and p99 at 70 % of the maximum that this very server just reached with this sender; of bare Flask too, which
+    tells what the machine and the sender on it make of it."""
     ways = {BARE: (bare, Requests("/")), **{name: (server, asked[name].requests) for name in OPEN_LOOP}}
     for name, (at, requests) in ways.items():
         middle, tail = [], []
         for _ in range(report.rounds):
-            most = wrk.load(at, requests, report.seconds).per_second
-            p50, p99 = wrk.open_loop(at, requests, 0.7 * most, report.seconds)
+            p50, p99 = wrk.open_loop(at, requests, 0.7, report.seconds)
             middle.append(p50)
             tail.append(p99)
         series = {f"{name}, p50": middle, f"{name}, p99": tail}

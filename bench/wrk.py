@@ -79,10 +79,10 @@ def load(server: Server, requests: Requests, seconds: float, connections: int = 
     return Load(count / found["seconds"], spent / count * 1e6 if count else 0.0, hit, count)
 
 
-def open_loop(server: Server, requests: Requests, per_second: float, seconds: float) -> tuple[float, float]:
-    """p50 and p99 in milliseconds of requests that come at a fixed rate whether or not answers do; each counts from
-    the moment at which it was due."""
-    stated = {"base": server.base, "path": requests.path, "rate": per_second, "seconds": seconds}
+def open_loop(server: Server, requests: Requests, share: float, seconds: float) -> tuple[float, float]:
+    """p50 and p99 in milliseconds of requests that come at a fixed rate whether or not answers do, each from the moment
+    at which it was due. The rate is a share of what the same sender reached just before."""
+    stated = {"base": server.base, "path": requests.path, "share": share, "seconds": seconds}
     stated |= {"drawn": list(requests.drawn), "position": requests.position, "body": requests.body}
     program = [sys.executable, "-m", "bench.open_loop"]
     done = subprocess.run(program, input=json.dumps(stated), capture_output=True, text=True, check=False, cwd=ROOT)

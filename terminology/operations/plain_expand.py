@@ -8,7 +8,7 @@ by the catalog; the codes come from one query. Of everything else nothing is sai
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,6 +22,7 @@ from terminology.frozen import quickly
 from terminology.model import Canonical, Json, Listing, Query
 from terminology.operation import Engine
 from terminology.parameters import LONGEST_BY_NAME, Given
+from terminology.wire.r4 import Alike, to_r4
 
 KEPT_CODES = 100
 """The largest expansion that is kept whole: a client that asks by POST, to which no answer is kept, asks for the same
@@ -99,13 +100,15 @@ def _whole(url: str, scope: Scope, given: Sequence[Given], engine: Engine) -> Js
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """What the pages of a value set have in common: the ``query`` to a ``listing`` of the system ``url``, the longest
-    page (-1: none is plain), the answer, its expansion, and what that tells behind what the client stated."""
+    page (-1: none is plain), the answer, how it is ``made``, its expansion, and what that tells behind what the client
+    stated."""
 
     most: int = -1
     url: str = ""
     query: Query = Query()
     listing: Listing | None = None
     answer: Json = field(default_factory=dict)
+    made: Callable[..., Json] = dict
     expansion: Json = field(default_factory=dict)
     told: Sequence[Json] = ()
 
@@ -140,7 +143,8 @@ def _frame(url: str, scope: Scope, answer: Json) -> Frame:
     told = [each for each in expansion["parameter"] if each["name"] not in _ECHOED]
     query = replace(found.select.query, active_only=value_set.inactive is False, detailed=False)
     most = min(scope.limits.page, found.provider.info.expansion_cap or scope.limits.page)
-    return Frame(most, found.provider.info.canonical.url, query, found.provider, head, expansion, told)
+    made = Alike if to_r4({**head, "expansion": expansion}) == {**head, "expansion": expansion} else dict
+    return Frame(most, found.provider.info.canonical.url, query, found.provider, head, made, expansion, told)
 
 
 def _but(held: Json, left_out: str) -> Json:
@@ -166,7 +170,7 @@ def _filled(frame: Frame, stated: dict[str, Any], start: int, count: int) -> Jso
     expansion["parameter"] = [*echoed, *frame.told]
     if heads := heads[:count]:
         expansion["contains"] = [_contains(frame.url, *head) for head in heads]
-    return {**frame.answer, "expansion": expansion}
+    return frame.made(frame.answer, expansion=expansion)
 
 
 def _contains(system: str, code: str, display: str, abstract: int) -> Json:

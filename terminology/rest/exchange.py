@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import getrandbits
 from typing import Protocol
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from terminology.catalog import Catalog
 from terminology.frozen import quickly
@@ -36,7 +36,6 @@ TOKEN_LIMIT = 16_384
 HEADERS_LIMIT = 100
 FORM_LIMIT = 65_536
 QUERY_LIMIT = 1000
-REMEMBERED = 256
 
 PURE = "terminology.pure"
 """The key of the WSGI environ under which the door says that an answer is ``pure``."""
@@ -188,12 +187,8 @@ def _decoded(text: str) -> str:
     """One side of a pair, as forms encode it (https://url.spec.whatwg.org/#application/x-www-form-urlencoded)."""
     if "%" not in text and "+" not in text:
         return text
-    return _remembered(text) if len(text) <= REMEMBERED else unquote_plus(text, errors="strict")
-
-
-@lru_cache(maxsize=1024)
-def _remembered(text: str) -> str:
-    """Most are urls, which come again."""
+    if text.isascii():
+        return unquote_to_bytes(text.replace("+", " ")).decode()
     return unquote_plus(text, errors="strict")
 
 
