@@ -185,8 +185,7 @@ def _write(
         links = database.execute("SELECT child, parent FROM parent ORDER BY child, parent")
         back = database.execute("SELECT parent, child FROM parent WHERE parent <> child ORDER BY parent, child")
         records.link(links, back)
-        database.execute("CREATE VIRTUAL TABLE temp.word USING fts5vocab (main, search, instance)")
-        words = sections(database.execute("SELECT term, doc FROM temp.word"))
+        words = sections(database)
     finally:
         database.close()
     append(path, [*records.sections(), *words])

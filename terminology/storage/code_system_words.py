@@ -12,10 +12,10 @@ import re
 import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import cached_property, lru_cache, reduce
-from itertools import groupby, islice
+from itertools import accumulate, islice
 from operator import and_, itemgetter
 from struct import Struct
 
@@ -51,20 +51,19 @@ def _tokens(text: str) -> tuple[str, ...]:
         return tuple([term for (term,) in index.execute("SELECT term FROM word")])
 
 
-def sections(held: Iterable[tuple[str, int]]) -> list[array[int] | bytes]:
-    """The sections for (word, number of a concept), in that order."""
-    concepts, firsts, ends, blocks = array("I"), array("I"), array("I", [0]), bytearray()
-    for place, (word, group) in enumerate(groupby(held, itemgetter(0))):
-        if place % _BLOCK:
-            blocks += b"\n"
-        elif place:
-            ends.append(len(blocks))
-        blocks += word.encode()
-        firsts.append(len(concepts))
-        concepts.extend(map(itemgetter(1), group))
-    firsts.append(len(concepts))
-    ends.append(len(blocks))
-    return [concepts, firsts, bytes(blocks), ends]
+def sections(index: sqlite3.Connection) -> list[array[int] | bytes]:
+    """The sections for the words of the text index ``search``."""
+    for name in ("row", "instance"):
+        index.execute(f"CREATE VIRTUAL TABLE temp.word_{name} USING fts5vocab (main, search, {name})")
+    counts, firsts, pieces = [0], array("I"), []
+    held = index.execute("SELECT term, doc FROM temp.word_row")
+    while rows := held.fetchmany(_BLOCK):
+        pieces.append("\n".join([word for word, _ in rows]).encode())
+        counts.extend([number for _, number in rows])
+    firsts.extend(accumulate(counts))
+    ends = array("I", accumulate([0, *map(len, pieces)]))
+    concepts = array("I", map(itemgetter(0), index.execute("SELECT doc FROM temp.word_instance")))
+    return [concepts, firsts, b"".join(pieces), ends]
 
 
 class Words:
