@@ -132,7 +132,9 @@ class State:
 
     def request(self, operation: Operation, given: Sequence[Given], exchange: Exchange) -> Request:
         """The typed request of a call; raises Refusal with every reason."""
-        arguments = parameters.read(operation, given, strict=exchange.strict)
+        from terminology.schemas import read  # marshmallow is loaded when a request is read
+
+        arguments = read(operation, given, strict=exchange.strict)
         scope = self.scope(operation, arguments, exchange)
         target = None
         if exchange.level == "instance" and operation.resource and exchange.identity:

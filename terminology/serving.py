@@ -70,7 +70,8 @@ def serve(found: tuple[Stated, ...], say: Callable[[str], None]) -> None:
 
 def prepare(settings: Settings) -> None:
     """Reads code and published content once for all workers: they are forked, and share the memory that it takes."""
-    import_module("terminology.http.server")
+    for name in ("terminology.http.server", "terminology.schemas"):
+        import_module(name)
     versions: tuple[FhirVersion, ...] = ("R4", "R5")
     for fhir in versions:
         published(settings, fhir).editions("")  # its index too

@@ -44,7 +44,7 @@ LAYERS = (
     ("judgement",),
     ("validation",),
     ("plain",),
-    ("operation", "parameters", "wire", "resources", "shelves", "described", "naming", "request"),
+    ("operation", "parameters", "schemas", "wire", "resources", "shelves", "described", "naming", "request"),
     ("layers", "acceptance"),
     ("procedures",),
     ("operations",),
@@ -105,7 +105,7 @@ MAY_IMPORT_SIDE = {
 ROOMS = {
     "flask": {"http", "web", "access", "service"},
     "werkzeug": {"http", "web", "access", "service", "testing.plugin"},
-    "marshmallow": {"parameters", "operations"},
+    "marshmallow": {"schemas", "operations"},
     "fhir": {"resources", "wire.checks"},
     "pydantic": {"resources", "wire.checks"},
     "sqlite3": {"storage"},

@@ -36,11 +36,13 @@ def run(request: Request) -> tuple[Json, ...]:
 
 
 def _one(entry: Json, single: Operation, shared: list[Given], request: Request) -> Json:
+    from terminology.schemas import read  # noqa: PLC0415  marshmallow is loaded when a request is read
+
     try:
         own = parameters.from_parameters(entry)
         stated = {given.name for given in own}
         merged = [*own, *(given for given in shared if given.name not in stated)]
-        arguments = parameters.read(single, merged)
+        arguments = read(single, merged)
         scope = restated(request.scope, arguments)
         if brought := [given.value for given in own if given.name == "tx-resource"]:
             scope = replace(scope, catalog=layer(brought).over(scope.catalog), guests=scope.guests + 1)

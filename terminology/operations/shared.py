@@ -13,7 +13,7 @@ from terminology.languages import Languages
 from terminology.locked import settled
 from terminology.model import Canonical, CodeSystemProvider, Coding, Json, ValueSet
 from terminology.operation import Parameter
-from terminology.parameters import Arguments, Given, read
+from terminology.parameters import Arguments, Given
 from terminology.request import Request
 from terminology.versions import PARAMETERS, UNRULED, VersionPolicy
 
@@ -163,6 +163,8 @@ def defaulted(request: Request, value_set: ValueSet) -> Request:
     ]
     if not own:
         return request
+    from terminology.schemas import read  # noqa: PLC0415  marshmallow is loaded when a request is read
+
     arguments = read(request.operation, [*request.arguments.given, *own])
     return replace(request, arguments=arguments, scope=restated(request.scope, arguments))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from terminology import Terminology, parameters
+from terminology import Terminology, schemas
 from terminology.issues import Invalid
 from terminology.operations import BY_NAME, OPERATIONS
 from terminology.parameters import Given
@@ -31,8 +31,8 @@ def test_parameters_of_an_ordinary_call_are_read_as_of_any_other(operation: Any)
     calls += [[Given(name, "x")] * 2 for name in names]
     calls += [[Given(name, "x") for name in group] for group in operation.contradictions]
     for given in calls:
-        assert taken(parameters.read, operation, given) == taken(parameters._read, operation, given, False)
-    assert any(parameters._ordinary(operation, given) is not None for given in calls)
+        assert taken(schemas.read, operation, given) == taken(schemas._read, operation, given, False)
+    assert any(schemas._ordinary(operation, given) is not None for given in calls)
 
 
 def test_requests_that_state_nothing_of_their_scope_share_one() -> None:
