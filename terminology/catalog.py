@@ -8,12 +8,12 @@ before the order of versions.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from itertools import chain
 from typing import Any, TypeVar
 
 from terminology import implied, versions
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.languages import Languages
 from terminology.model import (
     Canonical,
@@ -263,7 +263,6 @@ class Limits:
     resources: int = 100
 
 
-@quickly
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """All that is particular to one request, and nothing else is: made once, handed down, never changed."""

@@ -8,10 +8,9 @@ intersection, excludes are taken away.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from terminology import versions
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import (
     Canonical,
@@ -195,7 +194,6 @@ def reselected(concepts: ConceptSet, change: Callable[[Select], Select]) -> Conc
     return Union(parts) if isinstance(concepts, Union) else Intersection(parts)
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Overload:
     """How a compose treats several versions of one system: ``several`` meet in it; ``match`` means that their codes

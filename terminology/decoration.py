@@ -6,11 +6,10 @@ Extensions that HL7's ecosystem turns into properties or echoes: https://hl7.org
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from terminology.expansion import Member
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.languages import Languages, best, is_display, names
 from terminology.model import Designation, Json
 
@@ -43,7 +42,6 @@ ECHOED_OF_VALUE_SET = frozenset(
 ECHOED_OF_DESIGNATION = ECHOED_OF_SYSTEM | {f"{SD}structuredefinition-standards-status"}
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a reader wants to see of each code. ``only`` restricts designations: ``system|code`` or
@@ -55,7 +53,6 @@ class Wanted:
     properties: tuple[str, ...] = ()
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Decorated:
     """A listed code, ready to be shown. ``declared`` are the properties it carries, with their uris;

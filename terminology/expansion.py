@@ -7,14 +7,14 @@ finds in. Decoration comes last, and only for the page that was asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import cast
 
 from terminology import validity
 from terminology.catalog import Scope
 from terminology.conceptset import Overload, included, lead, overload
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import NotFound, NotSupported, TooCostly, Unprocessable, issue
 from terminology.membership import Reference, Verdict, among, excluding
 from terminology.model import (
@@ -45,7 +45,6 @@ from terminology.versions import Rule
 CHUNK = 500
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Member:
     """One code of a value set. ``versioned``: its version matters, because several versions meet."""
@@ -126,7 +125,6 @@ def _not_on(provider: CodeSystemProvider, on: str, code: str) -> Issue:
     return issue("OWN_CANNOT_LIST_ON_DATE", provider.info.canonical.url, on, reason, at="date")
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class _Listing:
     value_set: ValueSet
@@ -267,9 +265,6 @@ def _chunks(found: Iterable[Member]) -> Iterator[list[Member]]:
 
 
 # --- pages and trees ------------------------------------------------------------------------------------------
-
-
-@quickly
 @dataclass(frozen=True, slots=True)
 class Node:
     """A member and those nested under it."""
@@ -278,7 +273,6 @@ class Node:
     contains: tuple[Node, ...] = ()
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Page:
     """What of a listing is shown: the nodes, and how many codes there are in all."""
@@ -355,7 +349,6 @@ def pushed_down(value_set: ValueSet, scope: Scope, trail: Trail, wish: Wish) -> 
     return Page(tuple(map(Node, shown)), total)
 
 
-@quickly
 @dataclass(frozen=True, slots=True, eq=False)
 class OneQuery:
     """A value set that is one query to one code system which counts without listing."""

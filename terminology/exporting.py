@@ -7,10 +7,10 @@ import io
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from terminology.frozen import dataclass
 from terminology.model import FHIR_VERSIONS, CodeSystemProvider, Concept, Designation, FhirVersion, Json, Query
 from terminology.wire import json_text
 from terminology.wire.r4 import to_r4

@@ -7,12 +7,12 @@ issue expressions are relative to the coding.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.conceptset import included, lead
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import issue, versions_list
 from terminology.languages import NONE, DisplayVerdict, Languages, best, judge, names, presented
 from terminology.membership import Found, Reference, Verdict, among
@@ -21,7 +21,6 @@ from terminology.resolution import refused_version, unknown_name, unknown_system
 from terminology.versions import latest
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One coding with everything that was found about it; issue expressions are relative to the coding."""
@@ -44,7 +43,6 @@ class Judged:
         return self.provider.info.canonical.version if self.provider else None
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How strictly a request wants to be judged. ``of_code_system``: no value set was named, only a system."""

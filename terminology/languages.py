@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Concept, Designation
 
@@ -33,7 +32,6 @@ _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Range:
     """One language range with its weight (0 to 1)."""
@@ -42,7 +40,6 @@ class Range:
     weight: float = 1.0
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Languages:
     """The languages a reader wants, in order of preference; ``text`` is the list as it was written."""

@@ -10,13 +10,13 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from terminology import resources
 from terminology.catalog import Catalog
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Json
 from terminology.storage import Stored, content

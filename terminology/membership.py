@@ -7,13 +7,13 @@ up in ``Found``; the reasons of a miss are looked for afterwards, by whoever wan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from terminology import versions
 from terminology.catalog import Scope
 from terminology.conceptset import Overload, lead, overload
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.languages import names
 from terminology.model import (
@@ -48,7 +48,6 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Content that was consulted, and the value set that referred to it."""
@@ -57,7 +56,6 @@ class Reference:
     referrer: ValueSetInfo
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Found:
     """What was found about one coding. ``provider`` and ``concept`` are those of the branch that decided;
@@ -91,7 +89,6 @@ def among(
     return tuple(reading.evaluate(value_set.concepts, list(codings)))
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """One value set being read; imports are read by another one."""

@@ -7,11 +7,11 @@ modules above this one; nothing here imports another module of the project, but 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 
 CANONICAL_BASE = "https://flask-fhir-terminology.org/fhir"
 """Base of every canonical url of our own. It does not resolve yet; CONTRIBUTING tells how to change it."""
@@ -28,7 +28,6 @@ Json = dict[str, Any]
 Subsumption = Literal["equivalent", "subsumes", "subsumed-by", "not-subsumed"]
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Canonical:
     """A canonical url with or without a business version (https://hl7.org/fhir/references.html#canonical)."""
@@ -46,7 +45,6 @@ class Canonical:
         return cls(url, version or None)
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Coding:
     """What a client sent or what an answer names: every part may be missing (datatype Coding)."""
@@ -70,7 +68,6 @@ class Coding:
         return {name: value for name, value in named if value is not None}
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing to tell the client: a reason of a refusal or a finding of an answer.
@@ -94,7 +91,6 @@ class Issue:
         return replace(self, expression=expression)
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Designation:
     """A further name of a concept. ``source`` is the canonical of the supplement it came from."""
@@ -108,7 +104,6 @@ class Designation:
     status: str = "active"
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Property:
     """A property value; ``type`` is the suffix of ``value[x]`` (``Code``, ``Coding``, ``String``, …)."""
@@ -119,7 +114,6 @@ class Property:
     source: str | None = None
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Concept:
     """A concept of a code system, with what supplements and an author added to it.
@@ -162,7 +156,6 @@ class Filter:
     path: str | None = None
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of a code system; a provider honours all of it.
@@ -194,7 +187,6 @@ class Query:
         return not self.filters and self.listed is None
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The answer to a Query: what is known before the first concept, then the concepts in the system's order."""
@@ -207,7 +199,6 @@ class Selection:
         return iter(self.concepts)
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Miss:
     """A code that was not found; issues may say why."""
@@ -315,7 +306,6 @@ def _is_tree(kind: Hashable) -> bool:
     return all(hasattr(kind, name) for name in ("parents", "children", "ancestors", "descendants"))
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A concept with what stands around it: the codes of its children, and the displays of parents, children and of

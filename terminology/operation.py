@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.model import FhirVersion, Json
 
 Level = Literal["system", "type", "instance"]
@@ -36,7 +36,6 @@ class Parameter:
     minimum: int | None = None
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Value:
     """A coded value, without its system: what differs from request to request. ``concept`` is the CodeableConcept that

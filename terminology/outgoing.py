@@ -12,7 +12,6 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -22,6 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, Refusal, TooLarge, Unavailable, issue
 
 AGAIN = frozenset((429, 502, 503, 504))

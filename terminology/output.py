@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.model import SUGGESTED_CODING, Json
 
 _GAP = "  "

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Json
 from terminology.operation import Operation, Parameter
@@ -28,7 +27,6 @@ LONGEST = {
 LONGEST_BY_NAME = {"filter": 256}
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Given:
     """One parameter as it came: ``type`` is the suffix of ``value[x]``, ``resource``, ``part`` or None (a query)."""

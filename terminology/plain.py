@@ -8,17 +8,15 @@ else nothing is said here: the engine is asked, and where this answers, the engi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from terminology.catalog import Scope
 from terminology.conceptset import included
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.model import CodeSystemProvider, Coding, Concept, Difference, Headed, Json, Miss, Select, ValueSet
 from terminology.resolution import standing
 from terminology.validation import Validation, source, whole_system
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What is known of a value set before a code of it comes: the system ``url`` and how to ``find`` a code in it, the

@@ -8,9 +8,9 @@ from the release after it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from terminology import dates
+from terminology.frozen import dataclass
 from terminology.model import CodeSystemInfo, CodeSystemProvider
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from terminology.catalog import Scope
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.model import FhirVersion, Json
 from terminology.operation import Level, Operation
 from terminology.parameters import Arguments
 from terminology.storage import Storage
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What surrounds the parameters of a call: FHIR version, level, and the headers that matter to an answer."""
@@ -31,7 +30,6 @@ def client(_: Exchange) -> str:
     return "anonymous"
 
 
-@quickly
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """A typed request: what ``Operation.run`` gets. ``target`` is the resource of an instance-level call (R5 form);

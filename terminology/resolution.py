@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from terminology import validity, versions
 from terminology.catalog import Scope, names
 from terminology.conceptset import leaves
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import (
     Invalid,
     NotFound,
@@ -37,7 +37,6 @@ from terminology.model import (
 from terminology.versions import Rule
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Edition:
     """The code system that answers for a select: its provider (None: unknown), the version asked for, the rule that
@@ -137,9 +136,6 @@ def refused_version(info: CodeSystemInfo, scope: Scope) -> list[Issue]:
 
 
 # --- value sets -----------------------------------------------------------------------------------------------
-
-
-@quickly
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A value set that another one names, and the rule that chose its version."""

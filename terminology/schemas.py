@@ -12,14 +12,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from terminology import dates
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
 from terminology.operation import Operation, Parameter
@@ -34,7 +33,6 @@ def read(operation: Operation, given: Sequence[Given], *, strict: bool = False) 
     return Arguments(ordinary, given) if ordinary is not None else _read(operation, given, strict)
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class _Way:
     """How a parameter is taken: text of ``most`` characters as it is, anything else as its field says."""

@@ -7,12 +7,13 @@ uses lives in ``app.extensions["terminology"]``: a ``State`` for each url prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from terminology import jobs, parameters
 from terminology.catalog import Catalog, Limits, Scope
 from terminology.discovery import Loaded, published
+from terminology.frozen import dataclass
 from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
 from terminology.jobs import Bulk

@@ -16,10 +16,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.model import CANONICAL_BASE
 
 PREFIX = "TERMINOLOGY_"

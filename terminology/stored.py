@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from terminology import resources
 from terminology.catalog import Catalog
+from terminology.frozen import dataclass
 from terminology.issues import Refusal, Unavailable
 from terminology.layers import merged
 from terminology.model import Json

@@ -7,13 +7,13 @@ A CodeableConcept is right when one of its codings is in and none has an error
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from terminology import suggestions
 from terminology.catalog import Scope
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import IN_MESSAGE, issue, text
 from terminology.judgement import Judged, Rules, hinted
 from terminology.membership import Verdict
@@ -37,7 +37,6 @@ UNJUDGED = frozenset(("UNKNOWN_CODE_IN_FRAGMENT", "OWN_CANNOT_JUDGE_ON_DATE"))
 """Message ids of a code of which too little is known to call it right or wrong."""
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Validation:
     """The answer of $validate-code. ``message`` joins the sentences of ``issues`` that a reader must know."""

@@ -16,11 +16,12 @@ there is to say, ready to be placed at the coding.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from terminology import dates, versions
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.model import OWN_PROPERTIES, CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue
 from terminology.releases import dated, in_words

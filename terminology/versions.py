@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Canonical
 
@@ -97,7 +96,6 @@ class Rule:
     parameter: str
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The version to ask for, and the rule that decided, if one did."""

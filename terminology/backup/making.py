@@ -12,11 +12,12 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from terminology.backup.manifest import INDEX, NAME, STATE, STORE, Manifest, Piece
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, issue
 from terminology.storage import copies
 from terminology.storage.durable import sync

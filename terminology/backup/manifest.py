@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotSupported, issue
 from terminology.wire import json_text
 from terminology.wire.malformed import Malformed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from terminology.bulk.resources import Asking
+from terminology.frozen import dataclass
 from terminology.model import FhirVersion
 from terminology.settings import Settings
 

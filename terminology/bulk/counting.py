@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date, timedelta
 from types import TracebackType
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from terminology.bulk.duck import Resources, duck
 from terminology.bulk.sources import Source
 from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
+from terminology.frozen import dataclass
 
 Stage = Literal["reading", "judging", "listing"]
 AT_ONCE = 10_000

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from terminology.frozen import dataclass
 from terminology.issues import NotSupported, Unprocessable, issue
 
 if TYPE_CHECKING:

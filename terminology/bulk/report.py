@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import text
 from terminology.model import Canonical, Coding
 from terminology.procedures.records import Finding, Verdict
@@ -27,7 +27,6 @@ MOST_GROUPS = 10_000
 _MOST_KINDS, _OTHER = 200, "other"
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a record stands: a line of NDJSON, a row of a table (1 is the first below the header), or a document.
@@ -45,7 +44,6 @@ class Place:
         return f"{where} {self.inside}" if self.inside else where
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Found:
     """One finding at one place."""

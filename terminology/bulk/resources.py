@@ -12,13 +12,13 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from terminology.bulk.report import Batch, Found, Place, Unit
+from terminology.frozen import dataclass
 from terminology.issues import Refusal, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 from terminology.procedures.elements import KINDS

@@ -10,7 +10,6 @@ days; DuckDB spills to disk what is over its limit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from terminology.bulk import days
@@ -19,6 +18,7 @@ from terminology.bulk.duck import StoppedError
 from terminology.bulk.report import FIRST_PLACES, Batch, Found, Input, Place, Tally
 from terminology.bulk.resources import Asking, Memo
 from terminology.bulk.sources import Source
+from terminology.frozen import dataclass
 from terminology.model import Canonical
 from terminology.procedures.records import Finding, Judgement
 

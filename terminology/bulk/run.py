@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import groupby
 
@@ -21,6 +21,7 @@ from terminology.bulk.report import Batch, Found, Input, Place, Provenance, Repo
 from terminology.bulk.resources import UNREADABLE, Asking, Piece, judged
 from terminology.bulk.sources import LIMITS, TABLES, Limits, Opened, Source, lines
 from terminology.bulk.tables import Columns
+from terminology.frozen import dataclass
 from terminology.issues import NotFound, Refusal, Unprocessable, issue
 from terminology.model import Issue
 from terminology.procedures.records import Finding

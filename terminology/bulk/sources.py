@@ -13,12 +13,12 @@ import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, get_args
 
 import orjson
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, Unprocessable, issue
 
 Kind = Literal["ndjson", "json", "csv", "tsv", "parquet"]

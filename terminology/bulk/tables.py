@@ -13,7 +13,6 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -24,6 +23,7 @@ from terminology.bulk.duck import Duck, literal, quoted
 from terminology.bulk.report import Place
 from terminology.bulk.resources import UNREADABLE
 from terminology.bulk.sources import BLOCK, LIMITS, Opened, Source, marked
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.procedures.records import Finding
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from terminology import discovery, output
 from terminology.cli import options
 from terminology.cli.errors import CANNOT, FINDINGS, RIGHT, Command
 from terminology.cli.importing import DATA_DIR, Display, described, done_to, library, refusals, summed
+from terminology.frozen import dataclass
 from terminology.importing.contents import (
     BY_NAME,
     CONTENTS,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from terminology.catalog import Catalog
+from terminology.frozen import dataclass
 from terminology.model import Canonical, CodeSystemProvider, Query
 
 Named = tuple[str, Canonical]

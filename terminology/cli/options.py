@@ -6,13 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from terminology import output, settings
+from terminology.frozen import dataclass
 from terminology.settings import Setting, SettingsError, Stated
 
 

@@ -10,7 +10,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from terminology.catalog import Catalog
 from terminology.cli import names, options
 from terminology.cli.errors import TROUBLE, Command
 from terminology.cli.service import state
+from terminology.frozen import dataclass
 from terminology.model import Canonical, Json
 from terminology.operation import Operation, Parameter
 from terminology.operations import BY_NAME

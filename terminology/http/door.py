@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from time import perf_counter
@@ -22,7 +21,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from werkzeug.sansio.utils import get_host
 from werkzeug.wsgi import get_content_length
 
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotAcceptable, NotFound, Refusal, TooLarge, UnsupportedMedia, issue
 from terminology.model import FhirVersion, Json
 from terminology.operation import Operation
@@ -92,7 +91,6 @@ class Body(Protocol):
         ...
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What goes back over HTTP; the length of the body is for the adapter to tell."""
@@ -217,9 +215,6 @@ def _loopback(host: str | None) -> bool:
 
 
 # --- what came ---------------------------------------------------------------------------------------------------
-
-
-@quickly
 @dataclass(frozen=True, slots=True)
 class _Incoming:
     """The body of a request, read when a handler wants it, as what the handler takes it for."""

@@ -14,10 +14,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, Refusal, issue
 
 BLOCK = 512

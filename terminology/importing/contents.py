@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.importing import fhir_jar
 from terminology.importing.fhir_jar import FHIR_JAR
 from terminology.importing.fhir_package import CORE

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.importing import periods
 from terminology.importing.archives import File
 from terminology.importing.format import Format, Loaded, Option, Source

@@ -7,11 +7,12 @@ later ones win where both define a resource.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.importing.fhir import FHIR, items, version_of
 from terminology.importing.format import Format, Kept, Loaded, Source
 from terminology.issues import Invalid

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
+from terminology.frozen import dataclass
 from terminology.importing.archives import LIMITS, File, Limits, Meter, files
 from terminology.issues import Invalid, issue, text
 from terminology.model import CodeSystemInfo, Concept, Issue, Json

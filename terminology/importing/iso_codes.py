@@ -8,9 +8,9 @@ and by number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from terminology.frozen import dataclass
 from terminology.importing.format import Format, Loaded, Option, Source
 from terminology.model import Canonical, CodeSystemInfo, Concept, Designation, Json, Property, PropertyDefinition
 from terminology.wire import json_text

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from terminology.frozen import dataclass
 from terminology.importing.archives import File
 from terminology.importing.format import Source
 from terminology.importing.tables import lines

@@ -16,9 +16,10 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from terminology.frozen import dataclass
 from terminology.issues import NotAllowed, issue
 from terminology.storage.durable import locked, written
 from terminology.storage.library import Library

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.importing.format import Source
 from terminology.model import Property
 from terminology.wire.malformed import Malformed

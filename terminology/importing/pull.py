@@ -8,11 +8,12 @@ entry of one, that is no strict JSON is refused with its address; the others com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from terminology.frozen import dataclass
 from terminology.importing.fhir import KINDS, items, version_of
 from terminology.importing.format import Format, Kept, Loaded, Refusals, Source
 from terminology.importing.pages import Pages, pages

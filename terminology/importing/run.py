@@ -6,10 +6,11 @@ import gc
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from terminology import resources
+from terminology.frozen import dataclass
 from terminology.importing.format import Format, Kept, Loaded, Source
 from terminology.importing.periods import in_force
 from terminology.issues import Invalid, Refusal, issue, text

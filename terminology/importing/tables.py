@@ -6,9 +6,9 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from terminology.frozen import dataclass
 from terminology.importing.archives import File
 from terminology.importing.format import Source
 from terminology.issues import Invalid, issue

@@ -6,10 +6,10 @@ The last two take the id from the header X-Cache-Id. What requests do with a cac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from terminology import layers
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
 from terminology.operation import Operation, Parameter

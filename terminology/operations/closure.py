@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 
 from terminology import aliases, suggestions
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, TooCostly, Unavailable, Unprocessable, issue, text, versions_list
 from terminology.model import CodeSystemProvider, Coding, Concept, Issue, Json
 from terminology.operation import Operation, Parameter

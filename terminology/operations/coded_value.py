@@ -5,12 +5,12 @@ Where that cannot be found out, the Validation that says why is the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from terminology import aliases, resources, suggestions
 from terminology.catalog import Scope
 from terminology.expansion import Trail, members
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, Refusal, issue
 from terminology.issues import text as text_of
 from terminology.judgement import Rules
@@ -30,7 +30,6 @@ from terminology.validation import Mode, Validation, whole_system
 Coded = tuple[list[Coding], Mode, Json | None]
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Matter:
     """What is to be judged and against what. ``told`` is what there is to tell beside it."""

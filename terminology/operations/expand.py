@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from terminology import aliases
@@ -11,7 +11,7 @@ from terminology.catalog import Scope
 from terminology.conceptset import included
 from terminology.decoration import Decorated, Wanted, decorated
 from terminology.expansion import Member, Node, Page, Trail, Wish, members, page, pushed_down
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import TooCostly, issue, text
 from terminology.languages import textual
 from terminology.model import Canonical, Json, Select, ValueSet
@@ -35,7 +35,6 @@ KEPT = ("url", "version", "name", "title", "status", "experimental", "language",
 """What an expansion repeats of its value set; ``includeDefinition`` adds the rest."""
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """The answer of $expand. ``parameters`` are (name, value type, value) as the expansion reports them."""

@@ -8,11 +8,12 @@ text that holds the words asked for. Complete matches come first, then those tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from terminology import aliases, suggestions
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, NotSupported, TooCostly, issue, text, versions_list
 from terminology.model import CodeSystemInfo, CodeSystemProvider, Coding, Concept, Issue, Json, Query, tree_of
 from terminology.operation import Operation, Parameter

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from terminology import aliases, suggestions, validity
 from terminology.catalog import Scope
 from terminology.catalog import names as named_by
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, Unprocessable, issue, missing_supplements, text, versions_list
 from terminology.languages import best, names
 from terminology.model import (
@@ -50,7 +50,6 @@ BASE_PROPERTIES = frozenset(
 )
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """The answer of $lookup. ``properties`` keep their FHIR value type and the supplement they came from."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import getrandbits
@@ -18,7 +18,7 @@ from typing import Any
 
 from terminology.catalog import Scope
 from terminology.expansion import one_query, total_of
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.model import Canonical, Json, Listing, Query
 from terminology.operation import Engine
 from terminology.parameters import LONGEST_BY_NAME, Given
@@ -94,9 +94,6 @@ def _whole(url: str, scope: Scope, given: Sequence[Given], engine: Engine) -> Js
 
 
 # --- a page of one code system ----------------------------------------------------------------------------------
-
-
-@quickly
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """What the pages of a value set have in common: the ``query`` to a ``listing`` of the system ``url``, the longest

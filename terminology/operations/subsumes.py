@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from terminology import aliases, suggestions
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, NotSupported, Unprocessable, issue, text, versions_list
 from terminology.model import CodeSystemProvider, Coding, Concept, Issue, Json, Subsumption
 from terminology.operation import Operation, Parameter

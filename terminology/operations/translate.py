@@ -7,11 +7,12 @@ https://hl7.org/fhir/R4/conceptmap-operation-translate.html. Both sets of names 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from terminology import aliases, resources
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, issue, text
 from terminology.model import Canonical, Coding, ConceptMap, Issue, Json, Row, Unmapped
 from terminology.operation import Operation, Parameter

@@ -7,8 +7,8 @@ their outcomes; here stands what it may be told, and what is said about one reco
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from terminology.frozen import dataclass
 from terminology.issues import NotSupported, issue
 from terminology.languages import Languages
 from terminology.model import Json

@@ -6,9 +6,10 @@ A map speaks of two codes only where it has a row for each: one that is simply n
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.model import Coding, ConceptMap
 
 Systems = tuple[str, str]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from terminology import judgement, suggestions, validity
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.judgement import Judged, Rules
 from terminology.languages import Languages, best, names

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from terminology import dates
+from terminology.frozen import dataclass
 from terminology.model import Coding
 
 Groups = Mapping[tuple[str, str], frozenset[str]]

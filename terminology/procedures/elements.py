@@ -7,10 +7,10 @@ definitions of each type in https://hl7.org/fhir/R4 and https://hl7.org/fhir/R5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from terminology.frozen import dataclass
 from terminology.model import FhirVersion
 
 Shape = Literal["CodeableConcept", "CodeableReference", "Coding", "Reference"]

@@ -8,11 +8,11 @@ It walks over any JSON and never raises.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from terminology import dates
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.model import FhirVersion, Issue, Json
 

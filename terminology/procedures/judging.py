@@ -7,12 +7,13 @@ In another process it is made again from what made it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any, Protocol, get_args
 
 from terminology import dates
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotFound, issue
 from terminology.locked import settled
 from terminology.model import Canonical, Coding, FhirVersion, Issue, Json, ValueSet

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from terminology import aliases, dates, validity
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue, Query
 from terminology.procedures import rules
 from terminology.procedures.coded import asked, label, labelled

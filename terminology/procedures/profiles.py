@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from terminology import versions
+from terminology.frozen import dataclass
 from terminology.issues import NotSupported, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 

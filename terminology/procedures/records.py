@@ -6,9 +6,10 @@ equally and are judged once, however many rows a file has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from terminology.frozen import dataclass
 from terminology.model import Canonical, Coding, Issue
 
 Basis = Literal["service", "admission", "discharge"]

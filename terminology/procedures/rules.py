@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Literal
 
 from terminology import aliases, dates, judgement, suggestions
 from terminology.catalog import Scope
+from terminology.frozen import dataclass
 from terminology.issues import issue
 from terminology.membership import Verdict as Membership
 from terminology.model import Coding, Issue, ValueSet

@@ -6,8 +6,9 @@ R4 is read through the models of R4B (4.3.0): of the types judged here they have
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue, text
 from terminology.languages import Languages
 from terminology.model import CANONICAL_BASE, FhirVersion, Json

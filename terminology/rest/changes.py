@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from terminology.acceptance import flaws
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotAllowed, NotFound, Refusal, Unprocessable, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
 from terminology.rest.exchange import Asked, Conflict, Gone, Pairs, PreconditionFailed, Service, pairs

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from random import getrandbits
 from typing import Protocol
 from urllib.parse import unquote_plus, unquote_to_bytes
 
 from terminology.catalog import Catalog
-from terminology.frozen import quickly
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, NotAllowed, Refusal, issue
 from terminology.jobs import Bulk
 from terminology.model import FhirVersion, Json
@@ -96,7 +95,6 @@ class WrongMethod(NotAllowed):
         self.allowed = allowed
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request: ``path`` is relative to the endpoint, ``base`` the endpoint's address as its client sees it.
@@ -138,7 +136,6 @@ class Asked:
         return is_strict(self.header("prefer"))
 
 
-@quickly
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back: ``resource`` in the form of the endpoint's FHIR version, or None for an answer without a body.

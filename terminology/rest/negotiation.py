@@ -8,10 +8,10 @@ for ``text/html`` gets JSON.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from terminology.frozen import dataclass
 from terminology.issues import NotAcceptable, UnsupportedMedia, issue
 from terminology.model import FHIR_VERSIONS, FhirVersion, Issue, Json
 from terminology.wire import json_text

@@ -13,12 +13,13 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from terminology import aliases, versions
 from terminology.catalog import Catalog
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, issue
 from terminology.model import Issue, Json
 from terminology.rest import search_parameters

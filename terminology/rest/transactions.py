@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from terminology.frozen import dataclass
 from terminology.issues import NotFound, NotSupported, Refusal, Unprocessable, issue
 from terminology.model import Issue, Json
 from terminology.rest.changes import KINDS, Change, Done

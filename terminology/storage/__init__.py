@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from terminology.frozen import dataclass
 
 if TYPE_CHECKING:
     from terminology.storage.caches import Caches

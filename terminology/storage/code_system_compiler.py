@@ -13,11 +13,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.model import Canonical, CodeSystemInfo, Concept
 from terminology.storage.code_system_file import DESIGNATION, FORMAT, SECTIONS, SUFFIX, Manifest, dump_info
 from terminology.storage.code_system_records import Records, Writer

@@ -15,11 +15,12 @@ import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from terminology import patterns
+from terminology.frozen import dataclass
 from terminology.model import Canonical, CodeSystemInfo, Json, PropertyDefinition
 from terminology.storage.code_system_records import SECTIONS as RECORDS
 from terminology.storage.code_system_records import Records

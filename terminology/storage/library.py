@@ -21,9 +21,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 
+from terminology.frozen import dataclass
 from terminology.issues import Invalid, Refusal, issue
 from terminology.model import Canonical, Json
 from terminology.storage import restoring

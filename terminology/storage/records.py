@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from terminology.frozen import dataclass
 from terminology.model import FhirVersion
 
 Terms = Mapping[str, frozenset[str]]

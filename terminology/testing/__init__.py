@@ -6,8 +6,9 @@ Nothing here imports more than the standard library before an assertion is made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from terminology.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

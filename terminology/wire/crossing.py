@@ -9,10 +9,10 @@ carried away by one crossing is brought home by the opposite one; input is never
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.wire.crossing_plan import Carried, Codes, Lane, Plan, plan_of, sides
 from terminology.wire.elements import Element, capitalized, is_primitive, types
 

@@ -8,11 +8,11 @@ Elements one version lacks, lists that were one value, integers that became text
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
+from terminology.frozen import dataclass
 from terminology.wire.elements import Element, Fhir, Type, types
 
 Lane = Literal["to R4", "from R4"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
+
+from terminology.frozen import dataclass
 
 Fhir = Literal["R4", "R5"]
 Type = Mapping[str, "Element"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from terminology.frozen import dataclass
 from terminology.wire import decimals
 from terminology.wire.json_text import MAX_DEPTH
 from terminology.wire.malformed import Malformed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from terminology import discovery
 from terminology.backup.making import Places, Progress, make
 from terminology.backup.restoring import restore
+from terminology.frozen import dataclass
 from terminology.issues import NotSupported, issue
 from terminology.service import Terminology
 from terminology.settings import TABLE, Settings

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 from terminology import dates
 from terminology.bulk.spark.distinct import distinct, spread
+from terminology.frozen import dataclass
 from terminology.issues import Refusal, issue, text
 from terminology.model import Coding, FhirVersion, Issue
 from terminology.procedures.judging import Judge
