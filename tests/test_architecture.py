@@ -69,8 +69,19 @@ LAYERS = (
 SIDE = {
     "providers": {"frozen", "model", "dates", "issues", "languages", "patterns", "storage"},
     "storage": {"frozen", "model", "dates", "issues", "patterns"},
-    "importing": {"model", "dates", "issues", "versions", "outgoing", "resources", "providers", "storage", "wire"},
-    "backup": {"model", "issues", "importing", "storage", "wire"},
+    "importing": {
+        "frozen",
+        "model",
+        "dates",
+        "issues",
+        "versions",
+        "outgoing",
+        "resources",
+        "providers",
+        "storage",
+        "wire",
+    },
+    "backup": {"frozen", "model", "issues", "importing", "storage", "wire"},
     "discovery": {"*"},
     "stored": {"*"},
 }

@@ -24,6 +24,8 @@ from terminology.procedures.records import Finding, Judgement
 
 Codes = Iterable[tuple[str | None, str | None]]
 _MOST_ODD = 64
+_FURTHER = 8
+"""So many times as many rows are read again where some of the first had no findings."""
 _SPANS = "JOIN calendar ON calendar.day IS NOT DISTINCT FROM rows.day"
 
 
@@ -161,16 +163,21 @@ class _Run:
             return
         cells = ", ".join(f"noted.{each}" for each in self._table.key)
         day, spans = ("rows.day, calendar.span", _SPANS) if self.held.dated else ("NULL, 0", "")
-        query = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} {spans} ORDER BY rows.number"  # noqa: S608
-        if self._tally.left is not None:
-            query += f" LIMIT {self._tally.left}"
-        told = _Told(self)
-        for some in self._duck.rows(query, most=AT_ONCE):
-            for number, id_, on, span, *values in some:
-                for finding in told.findings(id_, values, on, span):
-                    self._tally.hand_on(Found(self._place(number), finding))
-            if not self._tally.listing():
+        found = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} {spans}"  # noqa: S608
+        told, last, most = _Told(self), -1, self._tally.left
+        while True:
+            limit, read = "" if most is None else f"LIMIT {most}", 0
+            query = f"{found} WHERE rows.number > {last} ORDER BY rows.number {limit}"
+            for some in self._duck.rows(query, most=AT_ONCE):
+                for number, id_, on, span, *values in some:
+                    for finding in told.findings(id_, values, on, span):
+                        self._tally.hand_on(Found(self._place(number), finding))
+                read, last = read + len(some), some[-1][0]
+                if not self._tally.listing():
+                    return
+            if most is None or read < most:
                 return
+            most *= _FURTHER  # on some days of a coding nothing is found
 
     # --- parts --------------------------------------------------------------------------------------------------
 

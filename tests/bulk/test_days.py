@@ -14,7 +14,7 @@ from typing import Literal
 import duckdb
 from coded_records import CPT, OID, Row
 from generated_rows import CODES, VALUE_SETS, YEARS, days, displays, judge, turns
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from terminology.bulk.report import Found, Provenance, Report
@@ -113,8 +113,14 @@ ASKED = st.builds(
 )
 
 
+_SILENT = ("http://example.org/sorts", "named", None, None, "2012-01-01")
+_TELLING = ("http://example.org/sorts", "named", None, None, "2010-12-31")
+
+
 @settings(max_examples=100, deadline=None)
 @given(tables(), ASKED)
+@example(Table("csv", (_SILENT, _SILENT, _TELLING, _SILENT, _TELLING, _TELLING)), Asked(limit=2))
+@example(Table("dates", (*[_SILENT] * 40, _TELLING)), Asked(limit=1))
 def test_each_row_of_a_table_has_the_findings_of_the_judge_on_its_day(table: Table, asked: Asked) -> None:
     judged = asked.row_by_row(table)
     report, kept = asked.of(table)

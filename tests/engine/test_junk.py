@@ -17,8 +17,9 @@ from terminology.catalog import Catalog
 from terminology.issues import Refusal
 from terminology.operation import Operation
 from terminology.operations import BY_NAME, OPERATIONS
-from terminology.parameters import Given, read
+from terminology.parameters import Given
 from terminology.request import Exchange
+from terminology.schemas import read
 from terminology.service import State
 from terminology.settings import Settings
 from terminology.wire import json_text
