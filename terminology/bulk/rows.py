@@ -161,23 +161,29 @@ class _Run:
         """Every finding of every row, for those who want each."""
         if not self._noted or not self._tally.listing():
             return
+        told = _Told(self)
+        for number, id_, on, span, *values in self._in_order():
+            for finding in told.findings(id_, values, on, span):
+                self._tally.hand_on(Found(self._place(number), finding))
+            if not self._tally.listing():
+                return
+
+    def _in_order(self) -> Iterator[tuple[Any, ...]]:
+        """Number, coding, day, span and key of the rows whose codings are noted. With a limit as many are read first;
+        more where some have no findings, which on their day happens."""
         cells = ", ".join(f"noted.{each}" for each in self._table.key)
         day, spans = ("rows.day, calendar.span", _SPANS) if self.held.dated else ("NULL, 0", "")
         found = f"SELECT rows.number, noted.id, {day}, {cells} FROM {self._joined()} {spans}"  # noqa: S608
-        told, last, most = _Told(self), -1, self._tally.left
+        last, most = -1, self._tally.left
         while True:
             limit, read = "" if most is None else f"LIMIT {most}", 0
             query = f"{found} WHERE rows.number > {last} ORDER BY rows.number {limit}"
             for some in self._duck.rows(query, most=AT_ONCE):
-                for number, id_, on, span, *values in some:
-                    for finding in told.findings(id_, values, on, span):
-                        self._tally.hand_on(Found(self._place(number), finding))
                 read, last = read + len(some), some[-1][0]
-                if not self._tally.listing():
-                    return
+                yield from some
             if most is None or read < most:
                 return
-            most *= _FURTHER  # on some days of a coding nothing is found
+            most *= _FURTHER
 
     # --- parts --------------------------------------------------------------------------------------------------
 

@@ -177,10 +177,10 @@ def pairs(query: str) -> Pairs:
 
 def _pair(field: str) -> tuple[str, str]:
     name, _, value = field.partition("=")
-    return _decoded(name), _decoded(value)
+    return decoded(name), decoded(value)
 
 
-def _decoded(text: str) -> str:
+def decoded(text: str) -> str:
     """One side of a pair, as forms encode it (https://url.spec.whatwg.org/#application/x-www-form-urlencoded)."""
     if "%" not in text and "+" not in text:
         return text

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from terminology.catalog import Catalog
 from terminology.issues import Refusal
@@ -18,7 +17,7 @@ from terminology.model import FhirVersion, Json
 from terminology.operation import Operation, Ready, Value
 from terminology.parameters import LONGEST, from_parameters, from_query
 from terminology.request import Exchange
-from terminology.rest.exchange import Asked, Service
+from terminology.rest.exchange import Asked, Service, decoded
 from terminology.wire.r4 import from_r4
 
 KEPT = 256
@@ -106,9 +105,7 @@ def _of_query(query: str) -> tuple[Question, Value] | None:
 def _decoded(text: str) -> str:
     if not text.isascii():
         raise UnicodeError(text)
-    if "+" in text:
-        text = text.replace("+", " ")
-    return unquote_to_bytes(text).decode() if "%" in text else text
+    return decoded(text)
 
 
 def _of_parameters(body: Json, query: str) -> tuple[Question, Value] | None:

@@ -159,7 +159,6 @@ class CodeSystemFile:
         try:
             made.execute("PRAGMA query_only=1")
             made.create_function("matches", 2, _matches, deterministic=True)
-            made.create_function("folded", 1, _folded, deterministic=True)
             made.execute("PRAGMA cache_size=-8192")
             if self.path.stat().st_size > LARGE:
                 made.execute(f"PRAGMA mmap_size={MAPPED}")
@@ -184,10 +183,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _folded(value: Any) -> str | None:
-    return value.casefold() if isinstance(value, str) else None
 
 
 def _matches(pattern: str, text: str | None) -> bool:

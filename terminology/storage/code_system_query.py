@@ -125,7 +125,7 @@ def _concepts(records: Records, numbers: Iterator[int], *, detailed: bool) -> It
 
 def _page(file: CodeSystemFile, query: Query) -> list[int]:
     """The numbers of a page, from SQLite as one row: each row that is asked for lets other threads in."""
-    named = file.words.page(words(query.text or ""), query.offset, query.limit) if _of_words(query) else None
+    named = file.words.page(_sought(query), query.offset, query.limit)
     if named is not None:
         return named
     sql, arguments = _numbers(query, conditions(file, query))
@@ -134,10 +134,10 @@ def _page(file: CodeSystemFile, query: Query) -> list[int]:
     return found
 
 
-def _of_words(query: Query) -> bool:
-    """True for a query that asks for a text and for nothing else."""
+def _sought(query: Query) -> Sequence[str]:
+    """The words of a query that asks for a text and for nothing else; none of any other."""
     plain = query.whole and query.codes is None and not query.active_only and query.on is None
-    return plain and query.text is not None
+    return words(query.text) if plain and query.text else ()
 
 
 def _all(file: CodeSystemFile, query: Query, where: _Where) -> Iterator[int]:
@@ -203,7 +203,7 @@ def _in_listed_order(file: CodeSystemFile, query: Query, where: _Where) -> Itera
 
 def count(file: CodeSystemFile, query: Query) -> int:
     """How many concepts a query has, without reading them; a large answer to a single filter was counted before."""
-    named = file.words.count(words(query.text or "")) if _of_words(query) else None
+    named = file.words.count(_sought(query))
     if named is not None:
         return named
     where = conditions(file, query)

@@ -31,7 +31,7 @@ _NUMBER = 4
 _BEGINNING = 8
 SECTIONS = 5
 
-Head = list[Any]
+Row = list[Any]
 """Code, display, definition, status, abstract, inactive, valid from, valid to, extensions as JSON text."""
 
 
@@ -96,7 +96,7 @@ class Records:
         self.flat: bool = end - self._parents == 2 * self._firsts
         """True when no concept has a parent."""
 
-    def found(self, fold: str) -> tuple[int, Head, bytes] | None:
+    def found(self, fold: str) -> tuple[int, Row, bytes] | None:
         """Number, head and the rest of the concept with a code; None where there is none."""
         held, key, mask, own = self._held, _hash(fold), self._mask, self._fold
         slot = key & mask
@@ -111,14 +111,14 @@ class Records:
             slot = (slot + 1) & mask
         return None
 
-    def read(self, number: int) -> tuple[Head, bytes]:
+    def read(self, number: int) -> tuple[Row, bytes]:
         """Head and rest of a concept."""
         held, records = self._held, self._records
         start, end = _FROM_TO.unpack_from(held, self._beginnings + _BEGINNING * (number - 1))
         head, _, rest = held[records + start : records + end].partition(b"\n")
         return orjson.loads(head), rest
 
-    def heads(self, concepts: Iterable[int]) -> list[Head]:
+    def heads(self, concepts: Iterable[int]) -> list[Row]:
         """The heads of some concepts."""
         held, records, beginnings, found = self._held, self._records, self._beginnings, []
         for number in concepts:
@@ -207,7 +207,7 @@ _AS_IT_IS = (str, bool)
 """Other values are kept as the text of their JSON, so that the digits of a number survive."""
 
 
-def concept(head: Head, parents: tuple[str, ...] = (), rest: bytes = b"") -> Concept:
+def concept(head: Row, parents: tuple[str, ...] = (), rest: bytes = b"") -> Concept:
     """The concept of a record, with the codes of its parents; without the rest it has no designations or properties."""
     code, display, definition, status, abstract, inactive, valid_from, valid_to, extensions = head
     named, stated = orjson.loads(rest) if rest else ((), ())

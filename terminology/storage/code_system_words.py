@@ -12,10 +12,11 @@ import re
 import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache, partial, reduce
 from itertools import accumulate, islice
+from mmap import mmap
 from operator import and_, itemgetter
 from struct import Struct
 
@@ -74,7 +75,8 @@ class Words:
         self._held = held.held
         self._concepts, self._firsts, self._blocks, self._ends, self._end = held.places[number : number + 5]
         self._size = size
-        self._bits = lru_cache(maxsize=min(1024, 1 + 8 * KEPT // (size + 8)))(self._as_bits)
+        self._read = partial(_read, held.held, self._concepts)
+        self._bits = lru_cache(maxsize=min(1024, 1 + 8 * KEPT // (size + 8)))(partial(_as_bits, self._read, size))
 
     def count(self, beginnings: Sequence[str]) -> int | None:
         """How many concepts have words with all of these beginnings."""
@@ -83,10 +85,11 @@ class Words:
 
     def page(self, beginnings: Sequence[str], offset: int, limit: int | None) -> list[int] | None:
         """The numbers of these concepts, in their order."""
-        found, end = self._found(beginnings), None if limit is None else offset + limit
-        return (
-            None if found is None else list(islice(_numbered(found) if isinstance(found, int) else found, offset, end))
-        )
+        found = self._found(beginnings)
+        if found is None:
+            return None
+        end = None if limit is None else offset + limit
+        return list(islice(_numbered(found) if isinstance(found, int) else found, offset, end))
 
     def check(self) -> None:
         """Raises ValueError unless the words lead to concepts of the file."""
@@ -108,16 +111,6 @@ class Words:
         if self._size > LARGEST:
             return None
         return reduce(and_, [self._bits(start, end) for _, start, end in pieces])
-
-    def _read(self, start: int, end: int) -> array[int]:
-        return numbers(self._held[self._concepts + _NUMBER * start : self._concepts + _NUMBER * end])
-
-    def _as_bits(self, start: int, end: int) -> int:
-        """Concepts as the bits of one number: to combine two of them takes a microsecond."""
-        held = bytearray(self._size // 8 + 1)
-        for number in self._read(start, end):
-            held[number >> 3] |= 1 << (number & 7)
-        return int.from_bytes(held, "little")
 
     def _piece(self, beginning: bytes) -> tuple[int, int, int]:
         """How many concepts the words with a beginning have, and from where to where these stand."""
@@ -149,6 +142,18 @@ class Words:
         """The first word of each piece: some bytes of memory for each 64 words, once somebody searches."""
         pieces = (self._end - self._ends) // _NUMBER - 1
         return [self._block(number)[0] for number in range(pieces)] if self._blocks < self._ends else []
+
+
+def _read(held: mmap, concepts: int, start: int, end: int) -> array[int]:
+    return numbers(held[concepts + _NUMBER * start : concepts + _NUMBER * end])
+
+
+def _as_bits(read: Callable[[int, int], Iterable[int]], size: int, start: int, end: int) -> int:
+    """Concepts as the bits of one number: to combine two of them takes a microsecond."""
+    held = bytearray(size // 8 + 1)
+    for number in read(start, end):
+        held[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(held, "little")
 
 
 _SOME = bytes([0] + [1] * 255)
