@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from terminology import jobs, parameters
 from terminology.catalog import Catalog, Limits, Scope
 from terminology.discovery import Loaded, published
+from terminology.enumerated import Enumerated, enumerated
 from terminology.frozen import dataclass
 from terminology.guests import Guests
 from terminology.issues import Invalid, NotFound, issue
@@ -291,6 +292,13 @@ class Terminology:
         if isinstance(matter, Validation):
             return [self.validate_code(str(each.code), each.system, value_set=value_set, **options) for each in asked]
         return together(matter, asked)
+
+    def enumerated(self, value_set: str, most: int) -> Enumerated | None:
+        """Every code, at most so many, of which ``validate_code(…, valueset_membership_only=True)`` says that it is in
+        the value set; None where no list says it. Raises Refusal for a value set that is not known."""
+        asked: dict[str, Any] = {"system": "-", "code": "-", "valueset_membership_only": True}
+        matter = in_value_set(self._request("ValueSet", "validate-code", url=value_set, **asked))
+        return None if isinstance(matter, Validation) else enumerated(matter.value_set, matter.scope, most)
 
     def expand(self, value_set: str, **options: Any) -> Expansion:
         """The codes of a value set. ``options`` are parameters of ``$expand`` (``count``, ``filter``, …)."""

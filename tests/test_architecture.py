@@ -40,7 +40,7 @@ LAYERS = (
     ("resolution",),
     ("membership",),
     ("expansion",),
-    ("suggestions", "decoration"),
+    ("suggestions", "decoration", "enumerated"),
     ("judgement",),
     ("validation",),
     ("plain",),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine.asking import call, code_system, concept, held, include, listed, value_set
+from engine.asking import CS, VS, call, code_system, concept, held, include, listed, scope, value_set
 from engine.generated import CODES, SYSTEMS, code_systems, includes, value_sets, worlds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from terminology.enumerated import Enumerated, enumerated
 from terminology.model import Coding
+from terminology.resolution import prepare
 
 Json = dict[str, Any]
 World = tuple[list[Json], list[Json]]
@@ -74,6 +76,50 @@ def test_what_is_listed_is_found_in_where_two_versions_meet(world: World):
     url = sets[-1]["url"]
     everything = listed(*systems, *sets, url=url)
     assert codings(everything) <= set(held(every(systems), *systems, *sets, url=url))
+
+
+@moderate
+@given(worlds(versions=("1", "2")) | worlds(), st.booleans())
+def test_the_list_of_what_is_in_says_what_is_found_by_code_and_system_alone(world: World, active_only: bool):
+    systems, sets = world
+    asked = scope(*systems, *sets, active_only=active_only)
+    value = asked.catalog.value_set(sets[-1]["url"])
+    assert value is not None
+    told = enumerated(value, prepare(value, asked), 100)
+    if told is not None:
+        found = held(every(systems, versions=False), *systems, *sets, url=sets[-1]["url"], active_only=active_only)
+        assert told.codes == {(each.system, each.code) for each in found}
+        once = [code for _, code in told.codes]
+        assert told.inferred == {code for code in once if once.count(code) == 1}
+
+
+def list_of(include: Json, *resources: Json, most: int = 100, **options: Any) -> Enumerated | None:
+    asked = scope(*resources, value_set(include), **options)
+    value = asked.catalog.value_set(VS)
+    assert value is not None
+    return enumerated(value, prepare(value, asked), most)
+
+
+def test_a_list_has_the_other_names_of_its_code_systems():
+    oid = [{"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.3"}]
+    told = list_of(include("a", "b"), code_system("a", "b", "c", identifier=oid))
+    assert told is not None
+    assert told.codes == {(name, code) for name in (CS, "urn:oid:1.2.3") for code in "ab"}
+    assert told.inferred == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "options"),
+    [
+        pytest.param([], {}, id="unknown code system"),
+        pytest.param([code_system("a", "b", caseSensitive=False)], {}, id="case does not matter"),
+        pytest.param([code_system("a", "b")], {"most": 1}, id="too many"),
+        pytest.param([code_system("a", "b")], {"on": "2020-01-01"}, id="on a date"),
+        pytest.param([code_system("a", "b")], {"abstract": False}, id="abstract codes are asked about"),
+    ],
+)
+def test_there_is_no_list_where_it_would_not_tell_all(resources: list[Json], options: dict[str, Any]):
+    assert list_of(include(), *resources, **options) is None
 
 
 OLD = code_system(concept("a", inactive=True), "b", url=SYSTEMS[0], version="1")

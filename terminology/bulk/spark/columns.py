@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import array, coalesce, col, lit, when
 from pyspark.sql.pandas.functions import arrow_udf
 
-from terminology.bulk.spark import listed
+from terminology.bulk.spark import listed, members
 from terminology.bulk.spark.content import Content
 from terminology.bulk.spark.distinct import distinct, spread
 from terminology.bulk.spark.judging import JUDGEMENT, REMEMBERED, Resources, Rows
@@ -27,7 +27,6 @@ from terminology.validation import Validation
 
 Named: TypeAlias = Column | str
 Row: TypeAlias = tuple[str | None, ...]
-_LONGEST = 1024
 MATCHES = "array<struct<system:string,version:string,code:string,display:string,relationship:string,map:string>>"
 _MATCHES = pa.list_(
     pa.struct([(each, pa.string()) for each in ("system", "version", "code", "display", "relationship", "map")])
@@ -137,13 +136,18 @@ def member_of(
     version: Named | None = None,
     date: Named | None = None,
 ) -> Column:
-    """Whether the code is in the value set (boolean); null where that cannot be judged: an unknown system or value set,
-    a code outside a fragment."""
-
+    """Whether the code is in the value set (boolean); null where that cannot be judged: an unknown value set, one that
+    needs a code system that is not here, no code, or a system with a version in it, which ``version`` is for."""
+    if version is None and date is None:
+        found = members.member(content, value_set, *(_column(each).cast("string") for each in (system, code)))
+        if found is not None:
+            return found
     options: dict[str, Any] = {"value_set": value_set, "valueset_membership_only": True}
 
     def asked(terminology: Terminology, row: Row) -> bool | None:
         of, wanted, stated, on = row
+        if "|" in (of or ""):
+            return None
         return _member(terminology.validate_code(wanted or "", of, system_version=stated, date=on, **options))
 
     def together(terminology: Terminology, rows: Sequence[Row]) -> dict[Row, Any]:
@@ -161,7 +165,7 @@ def _member(found: Validation) -> bool | None:
 
 def _speakable(system: str, code: str) -> bool:
     """What any request may state: a url without a version in it, neither of them too long."""
-    return "|" not in system and len(system) <= _LONGEST and len(code) <= _LONGEST
+    return "|" not in system and len(system) <= members.LONGEST and len(code) <= members.LONGEST
 
 
 def display(
