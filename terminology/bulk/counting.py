@@ -6,7 +6,7 @@ It asks no judge, so it may be made ahead in a thread, while the judge is made.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
@@ -55,9 +55,12 @@ class Counted:
         self.distinct = self.total = 0
         self._ends: tuple[date, date] | None = None
         """The first and the last day, where all days are full ones."""
+        self.filled = _filled(table.key, {})
+        """What makes the values of a row of ``coded`` those of a coding."""
 
     def count(self) -> None:
         self.table.compare()
+        self.filled = _filled(self.table.key, {**self._reading.columns.constant, **self.table.same})
         self._ends = self.table.full() if self.dated else None
         key = ", ".join(self.table.key)
         rows, ends = self.table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
@@ -89,18 +92,24 @@ class Counted:
         )
 
     def codings(self, joined: str = "") -> Iterator[list[Coded]]:
-        cells = ", ".join(self.table.key)
-        for some in self.duck.rows(f"SELECT id, {cells}, n, first, last, odd FROM coded{joined}", most=AT_ONCE):  # noqa: S608
-            yield [
-                Coded(id_, self.filled(values), n, written(first), written(last), odd)
-                for id_, *values, n, first, last, odd in some
-            ]
+        cells = ", ".join((*self.table.key, "n", "CAST(first AS VARCHAR)", "CAST(last AS VARCHAR)", "odd"))
+        for some in self.duck.rows(f"SELECT id, {cells} FROM coded{joined}", most=AT_ONCE):  # noqa: S608
+            yield [Coded(row[0], self.filled(row[1:-4]), *row[-4:]) for row in some]
 
-    def filled(self, values: Sequence[Any]) -> tuple[str | None, ...]:
-        """The values of a coding in the order of ``KEY``: constants where there is no column, no empty texts."""
-        table, constant = self.table, self._reading.columns.constant
-        held = {**constant, **table.same, **dict(zip(table.key, values, strict=True))}
-        return tuple(held.get(each) or None for each in KEY)
+
+Filled = Callable[[Sequence[Any]], tuple[str | None, ...]]
+
+
+def _filled(key: Sequence[str], same: Mapping[str, str | None]) -> Filled:
+    """What makes the values of ``key`` those of ``KEY``: the rest are ``same`` in all rows. An empty text is none."""
+    places = [key.index(each) if each in key else len(key) + place for place, each in enumerate(KEY)]
+    rest = tuple(same.get(each) for each in KEY)
+
+    def filled(values: Sequence[Any]) -> tuple[str | None, ...]:
+        held = (*values, *rest)
+        return tuple([held[place] or None for place in places])
+
+    return filled
 
 
 def written(day: Any) -> str | None:
@@ -124,6 +133,8 @@ class Ahead:
     """The same, begun in a thread at once. What goes wrong there is raised where the block begins."""
 
     def __init__(self, source: Source, reading: Reading) -> None:
+        with suppress(ImportError):  # two threads that import at the same time wait for each other
+            import duckdb  # noqa: F401, PLC0415
         self.source, self.reading = source, reading
         self._held, self._thread = ExitStack(), ThreadPoolExecutor(1)
         self._made = self._thread.submit(self._held.enter_context, counted(source, reading))

@@ -10,17 +10,18 @@ import csv
 import io
 import json
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from terminology.bulk.page import as_html
 from terminology.bulk.report import PROGRAM, Found, Group, Place, Report
 from terminology.issues import SENTENCES, text
 from terminology.model import Coding, Json
 from terminology.procedures.records import Finding
+
+if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"fatal": "error", "error": "error", "warning": "warning", "information": "note"}
@@ -204,6 +205,8 @@ def as_junit(report: Report) -> str:
 
     A warning, and what cannot be judged, is a skipped case: JUnit knows nothing between passed and failed.
     """
+    import xml.etree.ElementTree as ET  # noqa: PLC0415  only this format needs it
+
     failures = sum(each.severity in ("error", "fatal") for each in report.groups)
     skipped = sum(each.severity == "warning" for each in report.groups)
     counts = {
@@ -230,6 +233,8 @@ def as_junit(report: Report) -> str:
 
 
 def _case(suite: ET.Element, group: Group) -> None:
+    import xml.etree.ElementTree as ET  # noqa: PLC0415
+
     name = _xml(str(group.coding or "no code"))
     case = ET.SubElement(suite, "testcase", {"classname": _xml(group.reason), "name": name})
     told = "\n".join([*_said(group), *map(str, group.places)])
@@ -326,6 +331,12 @@ def _uri(name: str) -> str:
     from urllib.parse import quote  # noqa: PLC0415  only this format needs it
 
     return quote(name)
+
+
+def as_html(report: Report) -> str:
+    from terminology.bulk import page  # noqa: PLC0415  only this format needs it
+
+    return page.as_html(report)
 
 
 AT_END: Mapping[str, Callable[[Report], str]] = {

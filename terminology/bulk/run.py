@@ -64,7 +64,8 @@ class _Read:
 @dataclass
 class Run:
     """A run under way. ``maker`` makes what is asked, also in further processes, so it must pickle. ``bounds`` says on
-    which days answers about some codes may change; by default those of the content that the judge works in."""
+    which days answers about some codes may change; by default those of the content that the judge works in.
+    ``meanwhile`` is done while a first table is being counted."""
 
     maker: Callable[[], Asking]
     plan: Plan = Plan()
@@ -72,6 +73,7 @@ class Run:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[Progress], None] = lambda _: None
     bounds: Callable[[rows.Codes], set[str]] | None = None
+    meanwhile: Callable[[], object] = lambda: None
 
     def report(self, sources: Sequence[Source], provenance: Provenance) -> Report:
         """Judges all sources; raises NotFound where none of them holds anything to judge, or to hold to the profile;
@@ -83,6 +85,7 @@ class Run:
         self._first: Ahead | None = None
         with self._ahead(sources[0]) if sources else nullcontext():
             self._asking = self.maker()
+            self.meanwhile()
         try:
             for table, some in groupby(sources, key=lambda each: each.kind in TABLES):
                 (self._tables if table else self._resources)(list(some))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
@@ -94,6 +95,7 @@ def _judged(run: Run, found: Sequence[sources.Source], made: Provenance, values:
         run.sinks = streams
         stack.enter_context(_stopped_by_signals(run.stop, quiet))
         run.progress = stack.enter_context(Following(quiet=quiet, colour=_colour(sys.stderr, values))).show
+        run.meanwhile = _summary if values["format_"] == "table" else run.meanwhile
         report = run.report(found, made)
         for stream in streams:
             stream.end(report)
@@ -101,14 +103,18 @@ def _judged(run: Run, found: Sequence[sources.Source], made: Provenance, values:
             if name in AT_END:
                 file.write(AT_END[name](report))
     if values["format_"] == "table":
-        from terminology.cli.summary import print_summary  # noqa: PLC0415  rich is not needed before
-
-        print_summary(report, colour=_colour(sys.stdout, values))
+        _summary().print_summary(report, colour=_colour(sys.stdout, values))
     if not quiet:
         for name, path in wanted:
             if path:
                 click.echo(f"{name}: {path}", err=True)
     return report
+
+
+def _summary() -> ModuleType:
+    from terminology.cli import summary  # noqa: PLC0415  rich takes time, and is not needed before
+
+    return summary
 
 
 def _code(report: Report, values: Mapping[str, Any]) -> int:

@@ -14,7 +14,7 @@ from dataclasses import field, replace
 from terminology import aliases, dates, validity
 from terminology.catalog import Scope
 from terminology.frozen import dataclass
-from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Issue, Query
+from terminology.model import Canonical, CodeSystemProvider, Coding, Concept, Headed, Issue, Query
 from terminology.procedures import rules
 from terminology.procedures.coded import asked, label, labelled
 from terminology.procedures.coherence import knowledge
@@ -84,7 +84,10 @@ class _Ground:
 
     def concepts(self, codes: Iterable[str]) -> Mapping[str, Concept]:
         """The concepts of these codes, without designations and properties where these are more to read."""
-        return {each.code: each for each in self.provider.select(Query(codes=tuple(codes), detailed=False))}
+        provider = self.provider
+        if isinstance(provider, Headed):
+            return {code: found for code in codes if isinstance(found := provider.head(code), Concept)}
+        return {each.code: each for each in provider.select(Query(codes=tuple(codes), detailed=False))}
 
     def bears(self, concept: Concept | None, coding: Coding, *days: str) -> bool:
         """Whether the concept is the coding's, active, in force on these days, its display the right one or none."""
@@ -92,6 +95,8 @@ class _Ground:
             return False
         if concept.status not in (None, "active") or (coding.display and coding.display != concept.display):
             return False
+        if concept.valid_from is None and concept.valid_to is None:
+            return True
         return all(validity.own_standing(concept, self.provider, each) in (None, "in") for each in days)
 
 
@@ -159,18 +164,43 @@ class Opinions:
         """For each coding the releases that answer about it, where it is plainly right on all days from the first to
         the last; None: ask. The days of a concept are one period: a part of time whose two ends lie in it lies in it.
         Codes of one release are read together."""
-        parts = [self._parts(*each) for each in asked_of]
+        throughout = self._throughout(asked_of)
+        parts = [
+            self._alone(*each, throughout[system]) if (system := each[0].system) in throughout else self._parts(*each)
+            for each in asked_of
+        ]
         wanted: dict[_Ground, list[str]] = {}
         for (coding, *_), some in zip(asked_of, parts, strict=True):
             for ground, *_days in some:
                 wanted.setdefault(ground, []).append(coding.code or "")
         held = {ground: ground.concepts(codes) for ground, codes in wanted.items()}
         return [
-            frozenset(ground.provider.info.canonical for ground, *_ in some)
+            frozenset([ground.provider.info.canonical for ground, *_ in some])
             if some and all(ground.bears(held[ground].get(coding.code or ""), coding, *days) for ground, *days in some)
             else None
             for (coding, *_), some in zip(asked_of, parts, strict=True)
         ]
+
+    def _throughout(self, asked_of: Sequence[tuple[Coding, str, str]]) -> dict[str | None, _Ground | None]:
+        """The systems of which one release answers on all days that are asked about: which, None for none that is
+        sound."""
+        first: dict[str, str] = {}
+        last: dict[str, str] = {}
+        for coding, start, end in asked_of:
+            if system := coding.system:
+                first[system] = min(start, first.get(system, start))
+                last[system] = max(end, last.get(system, end))
+        found: dict[str | None, _Ground | None] = {}
+        for system, start in first.items() if self.plain else ():
+            if len(list(self._system(system).spans(start, last[system]))) == 1:
+                ground = self._ground(system, start)
+                found[system] = ground if ground and ground.sound else None
+        return found
+
+    @staticmethod
+    def _alone(coding: Coding, first: str, last: str, ground: _Ground | None) -> list[tuple[_Ground, str, str]]:
+        """``_parts`` where one release answers throughout."""
+        return [(ground, first, last)] if ground and _bare(coding) else []
 
     def plain_codes(self, system: str) -> Iterator[PlainCode]:
         """Every listed code of a system with the days on which it is plainly right: ``plain_between`` as a table."""
@@ -213,10 +243,7 @@ class Opinions:
 
     def _sound(self, coding: Coding, on: str | None) -> _Ground | None:
         """The release of that day, where of a plain code of it nothing but the concept is to be looked at."""
-        system, code = coding.system, coding.code
-        if not system or not code or coding.version or ":" in code:
-            return None
-        ground = self._ground(system, on)
+        ground = self._ground(coding.system or "", on) if _bare(coding) else None
         return ground if ground and ground.sound else None
 
     def _ground(self, system: str, on: str | None) -> _Ground | None:
@@ -266,6 +293,12 @@ class Opinions:
             return said
         same = on is not None and meant.system == coding.system
         return replace(said, suggestion=labelled(meant, replace(self.scope, on=on) if same else self.scope))
+
+
+def _bare(coding: Coding) -> bool:
+    """True for a system and a code and no more, which is no expression."""
+    code = coding.code
+    return bool(code and coding.system) and not coding.version and ":" not in str(code)
 
 
 def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:
