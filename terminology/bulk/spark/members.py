@@ -17,8 +17,8 @@ from terminology.bulk.spark.content import Content
 from terminology.enumerated import Enumerated
 from terminology.issues import Refusal
 
-MOST = 300_000
-"""So many codes, of about 100 bytes each on the driver and on every node."""
+MOST = 150_000
+"""So many codes, of about 100 bytes each on the driver and in what each task is sent."""
 FEW = 8
 """So many lists are kept on the driver."""
 LONGEST = 1024
