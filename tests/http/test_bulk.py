@@ -169,6 +169,26 @@ def test_ndjson_gzip_a_bundle_and_parameters_say_the_same(client: Client) -> Non
     assert all(each == first for each in others)
 
 
+def test_a_line_may_be_a_bundle_whose_records_are_judged_each_in_its_place(client: Client) -> None:
+    right, wrong = (procedure(code, "2011-03-01", client.version) for code in ("38230", "38232"))
+    patient = {"resourceType": "Patient"}
+    mixed, without = bundle(patient, right, bundle(wrong)), bundle(patient)
+    broken = {"resourceType": "Bundle", "type": "collection", "entry": [7, {"resource": [wrong]}, {}]}
+    found = manifest(
+        client, send(client, lines(mixed, without, {**without, "entry": "none"}, broken, bundle(wrong), b"[]"))
+    )
+    first, last = outcomes(client, found["output"])
+    assert [first["id"], last["id"]] == ["line-1", "line-5"]
+    places = {each["expression"][0] for each in first["issue"]}
+    inner = "Bundle.entry[2].resource.entry[0].resource"
+    assert {"Bundle.entry[1].resource", inner, f"{inner}.code.coding[0].code"} <= places
+    assert all(place.startswith(("Bundle.entry[1].resource", inner)) for place in places)
+    assert worst(first) == worst(last) == "error"
+    refused = outcomes(client, found["error"])
+    assert [each["id"] for each in refused] == ["line-2", "line-3", "line-4", "line-6"]
+    assert "Bundle" in refused[0]["issue"][0]["details"]["text"]
+
+
 def test_parameters_are_taken_from_the_body_or_the_query_and_kept_with_the_job(client: Client) -> None:
     record = procedure("38232", version=client.version)
     replies = [
