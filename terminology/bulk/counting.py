@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from terminology.bulk.tables import KEY, Bytes, Columns, Table, opened
 from terminology.frozen import dataclass
 
 Stage = Literal["reading", "judging", "listing"]
+Filled = Callable[[Sequence[Any]], tuple[str | None, ...]]
 AT_ONCE = 10_000
 _LISTED = timedelta(days=36_525)
 
@@ -55,12 +57,9 @@ class Counted:
         self.distinct = self.total = 0
         self._ends: tuple[date, date] | None = None
         """The first and the last day, where all days are full ones."""
-        self.filled = _filled(table.key, {})
-        """What makes the values of a row of ``coded`` those of a coding."""
 
     def count(self) -> None:
         self.table.compare()
-        self.filled = _filled(self.table.key, {**self._reading.columns.constant, **self.table.same})
         self._ends = self.table.full() if self.dated else None
         key = ", ".join(self.table.key)
         rows, ends = self.table.rows(), "NULL AS first, NULL AS last, 0 AS odd"
@@ -91,13 +90,15 @@ class Counted:
             f"SELECT day, {self.table.whole()} AS whole, 0 AS span FROM {distinct}"
         )
 
+    @cached_property
+    def filled(self) -> Filled:
+        """What makes the values of a row of ``coded`` those of a coding."""
+        return _filled(self.table.key, {**self._reading.columns.constant, **self.table.same})
+
     def codings(self, joined: str = "") -> Iterator[list[Coded]]:
         cells = ", ".join((*self.table.key, "n", "CAST(first AS VARCHAR)", "CAST(last AS VARCHAR)", "odd"))
         for some in self.duck.rows(f"SELECT id, {cells} FROM coded{joined}", most=AT_ONCE):  # noqa: S608
             yield [Coded(row[0], self.filled(row[1:-4]), *row[-4:]) for row in some]
-
-
-Filled = Callable[[Sequence[Any]], tuple[str | None, ...]]
 
 
 def _filled(key: Sequence[str], same: Mapping[str, str | None]) -> Filled:

@@ -12,6 +12,7 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from terminology.bulk.report import Batch, Found, Place, Unit
 from terminology.frozen import dataclass
 from terminology.issues import Refusal, issue
 from terminology.model import Canonical, FhirVersion, Issue, Json
+from terminology.procedures import bundles
 from terminology.procedures.elements import KINDS
 from terminology.procedures.records import Finding, Judgement, Record, Verdict
 
@@ -31,7 +33,6 @@ UNREADABLE = "unreadable"
 """The reason of what cannot be read; every other reason is the judge's."""
 
 REMEMBERED = 100_000
-_DEEPEST = 8
 _ALONE = 4
 """Pieces that this process judges before it starts others: a small file is done by then."""
 
@@ -127,31 +128,16 @@ class Bench:
                 self._inside(parsed, place, counted)
         return counted.batch()
 
-    def _inside(self, parsed: Any, place: Place, counted: _Counted, depth: int = 0) -> None:
+    def _inside(self, parsed: Any, place: Place, counted: _Counted) -> None:
         """A resource, or those that a Bundle or a list holds."""
-        if isinstance(parsed, list) and not place.inside:
-            for index, each in enumerate(parsed):
-                self._inside(each, _within(place, f"[{index}]"), counted, depth)
-        elif not isinstance(parsed, dict) or not isinstance(parsed.get("resourceType"), str):
-            counted.flaw(place, issue("OWN_INPUT_RESOURCE", "resourceType is missing"))
-        elif parsed["resourceType"] != "Bundle":
-            self._resource(parsed, place, counted)
-        elif depth == _DEEPEST:
-            counted.flaw(place, issue("OWN_INPUT_DEEP", _DEEPEST))
-        else:
-            self._bundle(parsed, place, counted, depth)
-
-    def _bundle(self, bundle: Json, place: Place, counted: _Counted, depth: int) -> None:
-        entries = bundle.get("entry", [])
-        if not isinstance(entries, list):
-            counted.flaw(place, issue("OWN_INPUT_RESOURCE", "Bundle.entry is no list"))
-            return
-        for index, entry in enumerate(entries):
-            inner = _within(place, f"Bundle.entry[{index}].resource")
-            if not isinstance(entry, dict):
-                counted.flaw(inner, issue("OWN_INPUT_RESOURCE", "the entry is no object"))
-            elif "resource" in entry:
-                self._inside(entry["resource"], inner, counted, depth + 1)
+        many = parsed if isinstance(parsed, list) else [parsed]
+        for number, each in enumerate(many):
+            for path, record in bundles.records(each, f"[{number}]" if many is parsed else ""):
+                found = replace(place, inside=path) if path else place
+                if isinstance(record, Issue):
+                    counted.flaw(found, record)
+                else:
+                    self._resource(record, found, counted)
 
     def _resource(self, resource: Json, place: Place, counted: _Counted) -> None:
         if resource["resourceType"] not in KINDS:
@@ -178,13 +164,6 @@ def _parts(piece: Piece) -> Iterator[tuple[Place, bytes]]:
     for number, line in enumerate(piece.data.split(b"\n"), piece.first):
         if line and not line.isspace():
             yield Place(piece.source, "line", number), line
-
-
-def _within(place: Place, path: str) -> Place:
-    if not place.inside:
-        return Place(place.source, place.unit, place.number, path)
-    inner = path.removeprefix("Bundle")  # a Bundle in a Bundle: its path goes on where the outer one ends
-    return Place(place.source, place.unit, place.number, place.inside + inner)
 
 
 class _Counted:

@@ -6,22 +6,21 @@ their outcomes; here stands what it may be told, and what is said about one reco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from terminology.frozen import dataclass
 from terminology.issues import NotSupported, issue
 from terminology.languages import Languages
-from terminology.model import Json
+from terminology.model import Issue, Json
 from terminology.operation import Operation, Parameter
 from terminology.operations import validate
+from terminology.procedures.bundles import records
 from terminology.procedures.elements import KINDS
 from terminology.procedures.records import Finding
+from terminology.procedures.rules import rule_of
 from terminology.procedures.validating import outcome, validated
 from terminology.request import Request
-
-DEEPEST = 8
-"""So many Bundles may lie in each other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,31 +39,24 @@ def run(request: Request) -> Prepared:
     def one(resource: object) -> tuple[Finding, ...]:
         return validated(resource, scope.fhir, judge, date, of_many=True).findings
 
-    def judged(resource: Json) -> Json:
-        found = tuple(_of_bundle(resource, one)) if _kind(resource) == "Bundle" else ()
+    def judged(resource: object) -> Json:
+        is_bundle = isinstance(resource, dict) and resource.get("resourceType") == "Bundle"
+        found = tuple(_of_bundle(resource, one)) if is_bundle else ()
         return outcome(found or one(resource), languages)
 
     return Prepared(judged)
 
 
-def _kind(resource: object) -> str | None:
-    return resource.get("resourceType") if isinstance(resource, dict) else None
-
-
-def _of_bundle(bundle: Json, one: Callable[[object], tuple[Finding, ...]], depth: int = 1) -> Iterator[Finding]:
-    """What is found in the entries of a Bundle, each under its place. Those of types that are not judged are passed
-    over; nothing is found in a Bundle without any other."""
-    entries = bundle.get("entry")
-    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        found: Iterable[Finding] = ()
-        if _kind(resource) in KINDS:
-            found = one(resource)
-        elif isinstance(resource, dict) and _kind(resource) == "Bundle" and depth < DEEPEST:
-            found = _of_bundle(resource, one, depth + 1)
-        for each in found:
-            _, dot, inside = (each.issue.expression or "").partition(".")
-            yield replace(each, issue=each.issue.at(f"Bundle.entry[{place}].resource{dot}{inside}"))
+def _of_bundle(bundle: object, one: Callable[[object], tuple[Finding, ...]]) -> Iterator[Finding]:
+    """What is found in the records of a Bundle, each under its place. Those of types that are not judged are passed
+    over: a Bundle has patients beside procedures."""
+    for path, record in records(bundle):
+        if isinstance(record, Issue):
+            yield Finding(rule_of(record.message_id, record.severity).name, record.at(path or "Bundle"))
+        elif record["resourceType"] in KINDS:
+            for each in one(record):
+                _, dot, inside = (each.issue.expression or "").partition(".")
+                yield replace(each, issue=each.issue.at(f"{path}{dot}{inside}"))
 
 
 def respond(outcome: Prepared, request: Request) -> Json:

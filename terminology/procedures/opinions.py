@@ -69,9 +69,11 @@ class _System:
     releases: tuple[CodeSystemProvider, ...]
     turns: tuple[str, ...]
 
-    def spans(self, first: str, last: str) -> Iterator[tuple[str, str]]:
+    def spans(self, first: str, last: str) -> Iterable[tuple[str, str]]:
         """First and last day of each part of these days in which no release and no rule turns."""
         turns = self.turns[bisect_right(self.turns, first) : bisect_right(self.turns, last)]
+        if not turns:  # of most codes, and these are many
+            return ((first, last),)
         return zip((first, *turns), (*map(dates.day_before, turns), last), strict=True)
 
 
@@ -164,11 +166,7 @@ class Opinions:
         """For each coding the releases that answer about it, where it is plainly right on all days from the first to
         the last; None: ask. The days of a concept are one period: a part of time whose two ends lie in it lies in it.
         Codes of one release are read together."""
-        throughout = self._throughout(asked_of)
-        parts = [
-            self._alone(*each, throughout[system]) if (system := each[0].system) in throughout else self._parts(*each)
-            for each in asked_of
-        ]
+        parts = [self._parts(*each) for each in asked_of]
         wanted: dict[_Ground, list[str]] = {}
         for (coding, *_), some in zip(asked_of, parts, strict=True):
             for ground, *_days in some:
@@ -180,27 +178,6 @@ class Opinions:
             else None
             for (coding, *_), some in zip(asked_of, parts, strict=True)
         ]
-
-    def _throughout(self, asked_of: Sequence[tuple[Coding, str, str]]) -> dict[str | None, _Ground | None]:
-        """The systems of which one release answers on all days that are asked about: which, None for none that is
-        sound."""
-        first: dict[str, str] = {}
-        last: dict[str, str] = {}
-        for coding, start, end in asked_of:
-            if system := coding.system:
-                first[system] = min(start, first.get(system, start))
-                last[system] = max(end, last.get(system, end))
-        found: dict[str | None, _Ground | None] = {}
-        for system, start in first.items() if self.plain else ():
-            if len(list(self._system(system).spans(start, last[system]))) == 1:
-                ground = self._ground(system, start)
-                found[system] = ground if ground and ground.sound else None
-        return found
-
-    @staticmethod
-    def _alone(coding: Coding, first: str, last: str, ground: _Ground | None) -> list[tuple[_Ground, str, str]]:
-        """``_parts`` where one release answers throughout."""
-        return [(ground, first, last)] if ground and _bare(coding) else []
 
     def plain_codes(self, system: str) -> Iterator[PlainCode]:
         """Every listed code of a system with the days on which it is plainly right: ``plain_between`` as a table."""
@@ -243,7 +220,10 @@ class Opinions:
 
     def _sound(self, coding: Coding, on: str | None) -> _Ground | None:
         """The release of that day, where of a plain code of it nothing but the concept is to be looked at."""
-        ground = self._ground(coding.system or "", on) if _bare(coding) else None
+        system, code = coding.system, coding.code
+        if not system or not code or coding.version or ":" in code:
+            return None
+        ground = self._ground(system, on)
         return ground if ground and ground.sound else None
 
     def _ground(self, system: str, on: str | None) -> _Ground | None:
@@ -293,12 +273,6 @@ class Opinions:
             return said
         same = on is not None and meant.system == coding.system
         return replace(said, suggestion=labelled(meant, replace(self.scope, on=on) if same else self.scope))
-
-
-def _bare(coding: Coding) -> bool:
-    """True for a system and a code and no more, which is no expression."""
-    code = coding.code
-    return bool(code and coding.system) and not coding.version and ":" not in str(code)
 
 
 def _verdict(found: list[tuple[Rule, Issue]]) -> Verdict:

@@ -173,19 +173,22 @@ def test_a_line_may_be_a_bundle_whose_records_are_judged_each_in_its_place(clien
     right, wrong = (procedure(code, "2011-03-01", client.version) for code in ("38230", "38232"))
     patient = {"resourceType": "Patient"}
     mixed, without = bundle(patient, right, bundle(wrong)), bundle(patient)
-    broken = {"resourceType": "Bundle", "type": "collection", "entry": [7, {"resource": [wrong]}, {}]}
-    found = manifest(
-        client, send(client, lines(mixed, without, {**without, "entry": "none"}, broken, bundle(wrong), b"[]"))
-    )
-    first, last = outcomes(client, found["output"])
-    assert [first["id"], last["id"]] == ["line-1", "line-5"]
-    places = {each["expression"][0] for each in first["issue"]}
+    broken = {**without, "entry": [7, {"resource": [wrong]}, {}, {"resource": wrong}]}
+    sent = (mixed, without, {**without, "entry": "none"}, broken, bundle(wrong), b"[]")
+    found = manifest(client, send(client, lines(*sent)))
+    first, none, flawed, last = outcomes(client, found["output"])
+    assert [each["id"] for each in (first, none, flawed, last)] == ["line-1", "line-3", "line-4", "line-5"]
     inner = "Bundle.entry[2].resource.entry[0].resource"
+    places = {each["expression"][0] for each in first["issue"]}
     assert {"Bundle.entry[1].resource", inner, f"{inner}.code.coding[0].code"} <= places
     assert all(place.startswith(("Bundle.entry[1].resource", inner)) for place in places)
     assert worst(first) == worst(last) == "error"
+    assert [each["expression"] for each in none["issue"]] == [["Bundle"]]
+    reasons = {each["expression"][0]: each["details"]["coding"][0]["code"] for each in flawed["issue"]}
+    assert reasons["Bundle.entry[0].resource"] == reasons["Bundle.entry[1].resource"] == "unreadable"
+    assert "Bundle.entry[3].resource.code.coding[0].code" in reasons
     refused = outcomes(client, found["error"])
-    assert [each["id"] for each in refused] == ["line-2", "line-3", "line-4", "line-6"]
+    assert [each["id"] for each in refused] == ["line-2", "line-6"]
     assert "Bundle" in refused[0]["issue"][0]["details"]["text"]
 
 

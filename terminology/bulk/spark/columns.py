@@ -20,6 +20,7 @@ from terminology.bulk.spark.distinct import distinct, spread
 from terminology.bulk.spark.judging import JUDGEMENT, REMEMBERED, Resources, Rows
 from terminology.issues import Refusal
 from terminology.model import FhirVersion
+from terminology.parameters import LONGEST
 from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
 from terminology.service import Terminology
@@ -165,7 +166,7 @@ def _member(found: Validation) -> bool | None:
 
 def _speakable(system: str, code: str) -> bool:
     """What any request may state: a url without a version in it, neither of them too long."""
-    return "|" not in system and len(system) <= members.LONGEST and len(code) <= members.LONGEST
+    return "|" not in system and len(system) <= LONGEST["uri"] and len(code) <= LONGEST["code"]
 
 
 def display(

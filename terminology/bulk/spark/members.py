@@ -16,13 +16,12 @@ from pyspark.sql.functions import array_contains, concat, crc32, get, instr, len
 from terminology.bulk.spark.content import Content
 from terminology.enumerated import Enumerated
 from terminology.issues import Refusal
+from terminology.parameters import LONGEST
 
 MOST = 150_000
 """So many codes, of about 100 bytes each on the driver and in what each task is sent."""
 FEW = 8
 """So many lists are kept on the driver."""
-LONGEST = 1024
-"""Nothing is asked about a code or a system of more characters."""
 _BETWEEN = "\n"
 """Stands between system and code. It is in none of a list."""
 _made: dict[Hashable, tuple[pa.Array, pa.Array] | None] = {}
@@ -30,13 +29,12 @@ _made: dict[Hashable, tuple[pa.Array, pa.Array] | None] = {}
 
 def member(content: Content, value_set: str, system: Column, code: Column) -> Column | None:
     """Whether a code is in the value set (boolean), null where that is no question; None where no list tells it."""
-    session = SparkSession.getActiveSession()
     lists = _lists(content, value_set)
-    if lists is None or session is None:
+    if lists is None:
         return None
-    named, bare = (_contains(session, each) for each in lists)
+    named, bare = map(_contains, lists)
     found = when(system.isNull(), bare(code)).otherwise(named(concat(system, lit(_BETWEEN), code)))
-    asked = code.isNotNull() & (code != "") & (length(code) <= LONGEST)
+    asked = code.isNotNull() & (code != "") & (length(code) <= LONGEST["code"])
     sent = system.isNull() | ((system != "") & (instr(system, "|") == 0))
     return when(found, True).when(asked & sent, False)
 
@@ -55,7 +53,9 @@ def _lists(content: Content, value_set: str) -> tuple[pa.Array, pa.Array] | None
 
 
 def _plain(held: Enumerated) -> bool:
-    return all(len(code) <= LONGEST and _BETWEEN not in code and _BETWEEN not in system for system, code in held.codes)
+    return all(
+        len(code) <= LONGEST["code"] and _BETWEEN not in code and _BETWEEN not in system for system, code in held.codes
+    )
 
 
 def _packed(held: Enumerated) -> tuple[pa.Array, pa.Array]:
@@ -71,7 +71,7 @@ def _buckets(texts: Iterable[str]) -> pa.Array:
     return pa.array([buckets], pa.list_(pa.list_(pa.string())))
 
 
-def _contains(session: SparkSession, packed: pa.Array) -> Callable[[Column], Column]:
+def _contains(packed: pa.Array) -> Callable[[Column], Column]:
     many = len(packed[0])
-    held = session.createDataFrame(pa.table({"buckets": packed})).scalar()
+    held = SparkSession.active().createDataFrame(pa.table({"buckets": packed})).scalar()
     return lambda text: array_contains(get(held, pmod(crc32(text.cast("binary")), lit(many)).cast("int")), text)
