@@ -1,10 +1,15 @@
 """On a cluster the same judge says the same: columns of Spark against the functions, on Spark's local master."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from struct import pack, unpack
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -100,6 +105,87 @@ def test_every_row_has_the_findings_of_the_function(spark: Any, content: Any, ba
     wanted = [said(judge().judge(judge().row(*row))) for row in many]
     assert [found(row.judgement) for row in answers] == wanted
     assert {row.judgement.verdict for row in answers} == {"right", "wrong", "unjudged"}
+
+
+def test_no_row_is_sent_to_python_by_spark(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    judged = tx.validate(spark.createDataFrame(list(ROWS), TABLE), content, system="system", code="code", date="date")
+    assert "Python" not in judged._jdf.queryExecution().toString()
+    assert {row.judgement.verdict for row in judged.where("judgement.verdict <> 'right'").collect()} == {
+        "wrong",
+        "unjudged",
+    }
+
+
+def test_what_is_not_known_is_refused_before_a_task_runs(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    df = spark.createDataFrame(list(ROWS), TABLE)
+    for named in ({"code": "code", "value_set": "http://example.org/none"}, {"resource": "code", "profile": "x"}):
+        with pytest.raises(Refusal):
+            tx.validate(df, content, **named)
+
+
+@pytest.mark.parametrize("program", ["/nowhere/python", "/bin/false"])
+def test_a_node_that_cannot_judge_says_what_to_install(
+    spark: Any, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from terminology.bulk import spark as tx
+
+    monkeypatch.setattr(spark.sparkContext, "pythonExec", program)
+    rows = spark.range(1).selectExpr("'x' as code")
+    judged = tx.validate(rows, tx.share(spark), code="code")
+    with pytest.raises(Exception, match=rf"{program}\) does not judge: is flask-fhir-terminology"):
+        judged.collect()
+
+
+def test_a_helper_that_was_ended_is_followed_by_another(spark: Any, content: Any) -> None:
+    from terminology.bulk import spark as tx
+
+    def asked(code: str) -> list[str]:
+        rows = spark.range(1).selectExpr(f"'{CPT}' as system", f"'{code}' as code")
+        return [
+            row.judgement.findings[0].reason
+            for row in tx.validate(rows, content, system="system", code="code").collect()
+        ]
+
+    wanted = asked("none")
+    helpers = [each for each in Path("/proc").glob("[0-9]*") if b"terminology.bulk.spark.worker" in command(each)]
+    assert helpers
+    for each in helpers:
+        os.kill(int(each.name), signal.SIGKILL)
+    assert asked("none-2") == wanted
+
+
+def command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_helper_ends_with_its_input_and_when_nothing_is_asked(content: Any) -> None:
+    import pickle
+
+    from terminology.bulk.spark.judging import Asked
+    from terminology.bulk.spark.listed import text
+
+    task = pickle.dumps((content, Asked(None, (), None, "R4")))
+    sent = pack(">i", len(task)) + task + b"".join(map(text, (CPT, "38232", None, None, "2024-05-01")))
+    patched = "from terminology.bulk.spark import worker; worker.IDLE = 0.5; worker.main()"
+    for arguments in (["-m", "terminology.bulk.spark.worker"], ["-c", patched]):
+        with subprocess.Popen([sys.executable, *arguments, "."], stdin=PIPE, stdout=PIPE) as helper:
+            assert helper.stdin
+            assert helper.stdout
+            helper.stdin.write(sent)
+            helper.stdin.flush()
+            if arguments[0] == "-m":
+                helper.stdin.close()
+            answer = helper.stdout.read()
+            assert helper.wait(60) == 0
+        assert unpack(">3i", answer[:12]) == (-1, 20240101, 20250101)
+        assert answer[12:21] == text("right")
 
 
 def test_a_value_set_is_asked_of_every_row(spark: Any, content: Any) -> None:
@@ -298,6 +384,19 @@ def test_neither_code_nor_resource_is_an_error_that_says_so(spark: Any, content:
         tx.validate(
             spark.createDataFrame([("x",)], "code string"), content, code="code", profile="http://example.org/p"
         )
+
+
+def test_answers_that_a_node_does_not_keep_are_the_same(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from terminology.bulk import spark as tx
+    from terminology.bulk.spark import jvm
+
+    monkeypatch.setattr(jvm, "REMEMBERED", 3000)
+    many = drawn(400, seed=8)
+    rows = spark.createDataFrame(many, TABLE).repartition(2)
+    judged = tx.validate(rows, tx.share(spark, content=INVENTED), system="system", code="code", date="date").collect()
+    asked = generated_judge(None)
+    for row in judged:
+        assert found(row.judgement) == said(asked.judge(asked.row(row.system, row.code, None, None, row.date))), row
 
 
 @pytest.mark.parametrize(("most", "value_set"), ASKED)

@@ -1,4 +1,4 @@
-"""The judge and the terminology's questions as Spark columns: each distinct question of a batch is asked once.
+"""The judge and the terminology's questions as Spark columns: each distinct question is asked once.
 
 An argument that is text names a column, as everywhere in Spark; a constant is ``functions.lit(…)``.
 """
@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
-from pyspark.sql.functions import array, coalesce, col, lit, when
+from pyspark.sql.functions import col, lit
 from pyspark.sql.pandas.functions import arrow_udf
 
-from terminology.bulk.spark import listed, members
+from terminology.bulk.spark import jvm, members
 from terminology.bulk.spark.content import Content
 from terminology.bulk.spark.distinct import distinct, spread
-from terminology.bulk.spark.judging import JUDGEMENT, REMEMBERED, Resources, Rows
+from terminology.bulk.spark.judging import JUDGEMENT, REMEMBERED, Asked, Resources
 from terminology.issues import Refusal
 from terminology.model import FhirVersion
 from terminology.parameters import LONGEST
-from terminology.procedures.judging import Judge
 from terminology.procedures.records import Basis
 from terminology.service import Terminology
 from terminology.validation import Validation
@@ -34,15 +33,6 @@ _MATCHES = pa.list_(
 )
 _worker: dict[tuple[Any, ...], Any] = {}
 """What this Python worker made for a column: the judge, and the answers that it remembers."""
-
-
-class Asked(NamedTuple):
-    """What a judge is made for."""
-
-    value_set: str | None
-    bases: tuple[tuple[str, Basis], ...]
-    profile: str | None
-    fhir: FhirVersion
 
 
 def validate(
@@ -74,24 +64,11 @@ def validate(
         raise ValueError("A profile is for resources: name resource, a column of them in JSON")
     asked = Asked(value_set, tuple(sorted((bases or {}).items())), profile, fhir)
     if resource is not None:
+        asked.judge(content)  # what is not known is refused here, and not by a task
         return df.withColumn(into, _resources(content, asked)(_column(resource)))
-    df, named = _named(df, (system, code, version, display, date))
-    row, whole = [each.cast("string") for each in named], _rows(content, asked)
-    plain = listed.plain(content.key, asked, lambda: _judge(content, asked)) if date is not None else None
-    if plain is None:
-        return df.withColumn(into, whole(array(*row))).drop(*listed.NAMES)
-    joined = listed.joined(df, plain, (*row[:-1], named[-1]), JUDGEMENT)
-    told = coalesce(col(listed.PLAIN), whole(when(col(listed.PLAIN).isNull(), array(*row))))
-    return joined.withColumn(into, told).drop(*listed.NAMES)
-
-
-def _named(df: DataFrame, arguments: Sequence[Named | None]) -> tuple[DataFrame, list[Column]]:
-    """The arguments as columns that may be read twice: what is no column of ``df`` is made one (``listed.NAMES``)."""
-    made = {name: each for name, each in zip(listed.ARGUMENTS, arguments, strict=True) if isinstance(each, Column)}
-    columns = [
-        col(name) if name in made else _column(each) for name, each in zip(listed.ARGUMENTS, arguments, strict=True)
-    ]
-    return (df.withColumns(made) if made else df), columns
+    made = jvm.judged(df.sparkSession, content, asked, dated=date is not None)
+    row = (_column(each).cast("string") for each in (system, code, version, display, date))
+    return df.withColumn(into, made(*row))
 
 
 def _column(named: Named | None) -> Column:
@@ -100,24 +77,10 @@ def _column(named: Named | None) -> Column:
     return col(named) if isinstance(named, str) else named
 
 
-def _judge(content: Content, asked: Asked) -> Judge:
-    value_set, bases, profile, fhir = asked
-    return Judge.of(content.opened().state, value_set, dict(bases), profile, fhir)
-
-
-def _rows(content: Content, asked: Asked) -> Callable[..., Column]:
-    def judged(row: pa.Array) -> pa.Array:
-        rows: Rows = _kept((content.key, "rows", asked), lambda: Rows(_judge(content, asked)))
-        return rows.judged(row)
-
-    made = _vectorised(judged, f"array<{JUDGEMENT}>")
-    return lambda row: made(row)[0]
-
-
 def _resources(content: Content, asked: Asked) -> Callable[..., Column]:
     def judged(resource: pa.Array) -> pa.Array:
         def make() -> Resources:
-            return Resources(_judge(content, asked), asked.fhir)
+            return Resources(asked.judge(content), asked.fhir)
 
         held: Resources = _kept((content.key, "resources", asked), make)
         return held.judged(resource)

@@ -49,13 +49,15 @@ class Content:
     resources: tuple[Any, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def opened(self) -> Terminology:
-        """The terminology in this process, opened by the first who asks."""
+    def opened(self, files: Path | None = None) -> Terminology:
+        """The terminology in this process, opened by the first who asks. ``files`` is the folder of the job's files
+        where Spark does not know it: in a process that it did not start."""
         with _opening:
             if self.key not in _opened:
                 settings = dict(self.settings)
                 if self.packed:
-                    settings["data_dir"] = str(_unpacked(Path(SparkFiles.get(_name(self.key)))))
+                    packed = _name(self.key)
+                    settings["data_dir"] = str(_unpacked(files / packed if files else Path(SparkFiles.get(packed))))
                 _opened[self.key] = Terminology(content=self.resources, **settings)
             return _opened[self.key]
 
