@@ -11,11 +11,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -123,12 +125,30 @@ def environment() -> dict[str, str]:
 
 
 def child(arguments: Sequence[str]) -> tuple[float, float, float]:
-    """Wall seconds, processor seconds and peak megabytes of a process that must end well."""
+    """Wall seconds, processor seconds and peak megabytes of a process that must end well, and of those that it starts:
+    the peaks of all of them together, as if they came at the same time."""
     began = perf_counter()
+    most: dict[int, float] = {}
     with subprocess.Popen(arguments, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        watching = threading.Thread(target=_watch, args=(process.pid, most))
+        watching.start()
         _, status, used = os.wait4(process.pid, 0)
+        took = perf_counter() - began
+        watching.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         said = process.stderr.read().decode() if process.stderr and process.returncode else ""
     if process.returncode:
         raise CannotMeasureError(f"{' '.join(arguments[1:4])} ended with {process.returncode}: {said[-800:]}")
-    return perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    most[process.pid] = max(most.get(process.pid, 0.0), used.ru_maxrss / 1024)
+    return took, used.ru_utime + used.ru_stime, sum(most.values())
+
+
+def _watch(pid: int, most: dict[int, float]) -> None:
+    """The most memory of a process and of each that it starts, until it ends."""
+    from bench.servers import megabytes, processes  # noqa: PLC0415  it imports from here
+
+    while Path(f"/proc/{pid}").exists():
+        for each in processes(pid):
+            with suppress(OSError):
+                most[each] = max(most.get(each, 0.0), megabytes(each, "VmHWM"))
+        sleep(0.02)

@@ -102,7 +102,13 @@ def _compile(form: Format, item: Loaded, stage: Stage, progress: Progress) -> No
     )
     try:
         path, manifest = compile_file(
-            item.info, item.concepts(), stage.folder, source=item.source, licence=item.licence, telling=telling
+            item.info,
+            item.concepts(),
+            stage.folder,
+            source=item.source,
+            licence=item.licence,
+            telling=telling,
+            aside=True,
         )
     except Duplicate as twice:
         raise Invalid(issue("OWN_IMPORT_DUPLICATE", twice.code, twice.canonical)) from twice

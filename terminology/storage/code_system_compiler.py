@@ -23,23 +23,23 @@ from terminology.model import Canonical, CodeSystemInfo, Concept
 from terminology.storage.code_system_file import DESIGNATION, FORMAT, SECTIONS, SUFFIX, Manifest, dump_info
 from terminology.storage.code_system_records import Records, Writer
 from terminology.storage.code_system_sections import Sections, append
-from terminology.storage.code_system_words import TOKENIZER, sections
+from terminology.storage.code_system_texts import SCHEMA as TEXTS
+from terminology.storage.code_system_texts import Texts
 from terminology.storage.descendants import Hierarchy
 from terminology.storage.durable import running, sync, synced
+from terminology.storage.filling import Filling
 
 BATCH = 2_000
-ROWS = 500
-"""Most rows of one statement: 2 µs a row one by one, 0.6 µs by hundreds."""
 STEPS = 1_000_000
 """Steps of SQLite's between two calls of ``progress`` while concepts are linked."""
 MANY = 200
-"""From how many concepts on the number of those below a concept, or with a property, is kept and not counted."""
+"""From how many concepts on the number of those below a concept is kept and not counted."""
 
 _SETTINGS = """
 PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA secure_delete=OFF; PRAGMA cache_size=-32768; PRAGMA analysis_limit=1000;
 """
-_SCHEMA = f"""
+_SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE concept (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL, fold TEXT NOT NULL, display TEXT, definition TEXT, status TEXT,
@@ -47,16 +47,8 @@ CREATE TABLE concept (
 CREATE TABLE parent (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
 CREATE TABLE closure (
     ancestor INTEGER NOT NULL, descendant INTEGER NOT NULL, PRIMARY KEY (ancestor, descendant)) WITHOUT ROWID;
-CREATE TABLE property_text (
-    code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL, PRIMARY KEY (code, text, concept)) WITHOUT ROWID;
 CREATE TABLE below (ancestor INTEGER PRIMARY KEY, concepts INTEGER NOT NULL);
-CREATE TABLE with_property (
-    code TEXT NOT NULL, text TEXT NOT NULL, concepts INTEGER NOT NULL, PRIMARY KEY (code, text)) WITHOUT ROWID;
 CREATE TEMP TABLE link (child INTEGER NOT NULL, parent_code TEXT NOT NULL);
-CREATE TEMP TABLE stated (code TEXT NOT NULL, text TEXT NOT NULL, concept INTEGER NOT NULL);
-CREATE VIRTUAL TABLE search USING fts5 (
-    names, content='', columnsize=0, detail='none', tokenize="{TOKENIZER}", prefix='2 3 4');
-INSERT INTO search(search, rank) VALUES ('automerge', 0);
 """
 
 
@@ -90,11 +82,13 @@ def compile_file(
     source: str = "",
     licence: str = "",
     telling: Telling = _SILENT,
+    aside: bool = False,
 ) -> tuple[Path, Manifest]:
     """Compiles concepts (in the order to keep; a parent may come later) into ``folder``; memory stays bounded.
 
-    Returns the path of the finished file; the same content gives the same name. Raises Duplicate. Killed at any moment
-    it leaves at most a temporary file that the next call removes.
+    ``aside``: where concepts are many, a second process makes what is about texts. Returns the path of the finished
+    file; the same content gives the same name. Raises Duplicate. Killed at any moment it leaves at most temporary files
+    that the next call removes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob(f".*{SUFFIX}.part*"):
@@ -103,8 +97,11 @@ def compile_file(
     part = folder / f".{os.getpid()}-{threading.get_ident()}{SUFFIX}.part"
     part.unlink(missing_ok=True)
     try:
-        with Writer(part.with_name(f"{part.name}-records")) as records:
-            manifest = _write(part, info, concepts, records, (source, licence), telling)
+        with (
+            Writer(part.with_name(f"{part.name}-records")) as records,
+            Texts(part.with_name(f"{part.name}-texts"), aside=aside) as texts,
+        ):
+            manifest = _write(part, info, concepts, records, texts, (source, licence), telling)
         digest = _hash(part)
         target = folder / f"{_slug(info.canonical)}-{digest[:16]}{SUFFIX}"
         _verify(part, manifest)
@@ -152,20 +149,20 @@ def _write(
     info: CodeSystemInfo,
     concepts: Iterable[Concept],
     records: Writer,
+    texts: Texts,
     origin: tuple[str, str],
     telling: Telling,
 ) -> Manifest:
     database = sqlite3.connect(path, isolation_level=None)
     try:
-        database.executescript(_SETTINGS + _SCHEMA)
+        database.executescript(_SETTINGS + _SCHEMA + TEXTS)
         database.execute("BEGIN")
-        counts = _insert(database, info, concepts, records, telling.progress)
+        counts = _insert(database, info, concepts, records, texts, telling.progress)
+        texts.end()
         database.set_progress_handler(lambda: telling.progress(counts[0]), STEPS)  # linking is a third of the time
         _index(database, info)
         _link(database, info, telling.lacking)
-        _state(database)
         _close(database, counts[0])
-        database.execute("INSERT INTO search(search) VALUES ('optimize')")
         manifest = Manifest(
             url=info.canonical.url,
             version=info.canonical.version,
@@ -182,11 +179,11 @@ def _write(
         meta["manifest"] = json.dumps(asdict(manifest), sort_keys=True)
         database.executemany("INSERT INTO meta VALUES (?, ?)", sorted(meta.items()))
         database.execute("COMMIT")
-        database.execute("ANALYZE")
         links = database.execute("SELECT child, parent FROM parent ORDER BY child, parent")
         back = database.execute("SELECT parent, child FROM parent WHERE parent <> child ORDER BY parent, child")
         records.link(links, back)
-        words = sections(database)
+        words = texts.pour(database)
+        database.execute("ANALYZE")
     finally:
         database.close()
     append(path, [*records.sections(), *words])
@@ -194,41 +191,20 @@ def _write(
     return manifest
 
 
-class _Table:
-    """A table that is filled: values wait here, one row behind the other, until a statement is full."""
-
-    __slots__ = ("_database", "_into", "_row", "_width", "rows", "values")
-
-    def __init__(self, database: sqlite3.Connection, into: str, width: int) -> None:
-        self._database = database
-        self._into = f"INSERT INTO {into} VALUES "
-        self._row = f"({','.join('?' * width)})"
-        self._width = width
-        self.rows = 0
-        self.values: list[Any] = []
-
-    def put(self) -> None:
-        """Puts everything in that waits until now."""
-        values, self.values = self.values, []
-        self.rows += len(values) // self._width
-        most = min(ROWS, self._database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // self._width) * self._width
-        for start in range(0, len(values), most):
-            part = values[start : start + most]
-            self._database.execute(self._into + ",".join(repeat(self._row, len(part) // self._width)), part)
-
-
 def _insert(
     database: sqlite3.Connection,
     info: CodeSystemInfo,
     concepts: Iterable[Concept],
     records: Writer,
+    texts: Texts,
     progress: Callable[[int], None],
 ) -> tuple[int, int, int]:
-    concept, link, search = _Table(database, "concept", 10), _Table(database, "link", 2), _Table(database, _SEARCH, 2)
-    stated = _Table(database, "stated", 3)
+    concept, link = Filling(database, "concept", 10), Filling(database, "link", 2)
     designations = properties = 0
     iterator = iter(concepts)
     while batch := list(islice(iterator, BATCH)):
+        names: list[Any] = []
+        stated: list[Any] = []
         for number, each in enumerate(batch, concept.rows + 1):
             fold = each.code if info.case_sensitive else each.code.casefold()
             records.add(each, fold)
@@ -244,23 +220,21 @@ def _insert(
                 each.valid_from,
                 each.valid_to,
             )
-            search.values += number, _names(each)
+            names += number, _names(each)
             for parent in each.parents:
                 link.values += number, parent
             for name in each.designations:
-                stated.values += DESIGNATION, name.value, number
+                stated += DESIGNATION, name.value, number
             for held in each.properties:
                 for text in property_texts(held.value):
-                    stated.values += held.code, text, number
+                    stated += held.code, text, number
             designations += len(each.designations)
             properties += len(each.properties)
-        for table in (concept, link, stated, search):
-            table.put()
+        concept.put()
+        link.put()
+        texts.add(names, stated)
         progress(concept.rows)
     return concept.rows, designations, properties
-
-
-_SEARCH = "search(rowid, names)"
 
 
 def property_texts(value: Any) -> tuple[str, ...]:
@@ -309,20 +283,10 @@ def _link(database: sqlite3.Connection, info: CodeSystemInfo, lacking: Callable[
     database.execute("CREATE INDEX parent_of ON parent (parent, child)")
 
 
-def _state(database: sqlite3.Connection) -> None:
-    """What filters by a property read, in the order in which they read it."""
-    database.execute("INSERT OR IGNORE INTO property_text SELECT code, text, concept FROM stated ORDER BY 1, 2, 3")
-    database.execute("DROP TABLE stated")
-    database.execute(
-        "INSERT INTO with_property SELECT code, text, count(*) FROM property_text GROUP BY 1, 2 HAVING count(*) >= ?",
-        (MANY,),
-    )
-
-
 def _close(database: sqlite3.Connection, size: int) -> None:
     """The closure, in its order, and how many are below whom."""
     hierarchy = Hierarchy(size, database.execute("SELECT parent, child FROM parent ORDER BY parent, child"))
-    closure, below = _Table(database, "closure", 2), _Table(database, "below", 2)
+    closure, below = Filling(database, "closure", 2), Filling(database, "below", 2)
     for ancestor, found in hierarchy.rows():
         closure.values += chain.from_iterable(zip(repeat(ancestor), found, strict=False))
         if len(found) >= MANY:

@@ -29,9 +29,9 @@ def append(file: Path, sections: Sequence[Path | array[int] | bytes]) -> None:
                 with each.open("rb") as part:
                     copyfileobj(part, out, 1 << 20)
             else:
-                out.write(_little(each) if isinstance(each, array) else each)
+                out.write(little(each) if isinstance(each, array) else each)
             places.append(out.tell())
-        out.write(_little(places))
+        out.write(little(places))
         out.write(_FOOT.pack(len(sections), _MARK))
 
 
@@ -63,7 +63,8 @@ def numbers(held: bytes) -> array[int]:
     return found
 
 
-def _little(numbers: array[int]) -> array[int]:
+def little(numbers: array[int]) -> array[int]:
+    """In the byte order of sections, whatever that of this machine."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

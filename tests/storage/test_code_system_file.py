@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from terminology.model import Canonical, CodeSystemInfo, Concept, Filter, Property, PropertyDefinition, Query
 from terminology.providers.file import FileProvider
-from terminology.storage import code_system_file
+from terminology.storage import code_system_file, code_system_texts
 from terminology.storage.code_system_compiler import MANY, Duplicate, compile_file
 from terminology.storage.code_system_file import FORMAT, CodeSystemFile
 
@@ -91,6 +92,45 @@ def test_the_same_content_has_the_same_name(tmp_path: Path):
     first, one = compile_file(INFO, concepts(20), tmp_path / "a")
     second, two = compile_file(INFO, concepts(20), tmp_path / "b")
     assert (first.name, one.hash) == (second.name, two.hash)
+
+
+def test_another_process_makes_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(code_system_texts, "FEW", 7)
+    alone, one = compile_file(INFO, concepts(SIZE), tmp_path / "a")
+    together, two = compile_file(INFO, concepts(SIZE), tmp_path / "b", aside=True)
+    assert (alone.name, one.hash) == (together.name, two.hash)
+    assert list((tmp_path / "b").iterdir()) == [together]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"), [("/bin/false", "ended with 1"), ("/bin/true", "no such table"), ("/nowhere", "nowhere")]
+)
+def test_another_process_that_fails_says_so_and_leaves_nothing_behind(
+    tmp_path: Path, program: str, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(code_system_texts, "FEW", 7)
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises((sqlite3.OperationalError, OSError), match=said):
+        compile_file(INFO, concepts(SIZE), tmp_path, aside=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_ends_with_its_sender_and_tells_what_went_wrong(tmp_path: Path):
+    command = [sys.executable, "-c", "from terminology.storage.code_system_texts import main; main()"]
+
+    def ended(path: Path, sent: bytes) -> tuple[int, bytes, bytes]:
+        done = subprocess.run([*command, str(path)], input=sent, capture_output=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert ended(tmp_path / "texts", pickle.dumps(([1, "a"], []))) == (1, b"", b"")
+    assert ended(tmp_path / "none" / "texts", b"") == (1, b"unable to open database file", b"")
+
+
+def test_a_code_that_stands_twice_among_many_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(code_system_texts, "FEW", 7)
+    with pytest.raises(Duplicate, match="C7"):
+        compile_file(INFO, [*concepts(SIZE), Concept("C7")], tmp_path, aside=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_another_format_says_what_to_do(tmp_path: Path):

@@ -6,7 +6,7 @@
     judged = tx.validate(df, content, system="system", code="code", date="performed")
     own = df.where(tx.member_of(content, "system", "code", value_set=OWN_USE))
 
-The terminology travels to the nodes once, as data, and each Python worker opens it as any other process does: no
+The terminology travels to the nodes once, as data, and a node opens it as any other process does: no
 executor asks a server, and the same judge answers as everywhere. Needs the extra ``spark`` and Java 17, and this
 package on every node.
 """
