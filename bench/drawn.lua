@@ -1,15 +1,20 @@
 -- wrk's script: one path again and again, or each time the next of the words in a file put in the place of %s.
--- Arguments: path, file of words (may be empty), where to begin in it, body (empty: GET).
-local path, body, words, at = nil, nil, {}, 0
+-- Arguments: path, file of words (may be empty), where to begin in it, body (empty: GET), and how many milliseconds a
+-- connection waits on average before each request (0: none); as callers come who know nothing of each other.
+local path, body, words, at, wait = nil, nil, {}, 0, 0
 
 function init(args)
-  path, body = args[1], args[4]
+  path, body, wait = args[1], args[4], tonumber(args[5])
   for line in io.lines(args[2]) do words[#words + 1] = line end
   at = tonumber(args[3])
   if body ~= "" then
     wrk.method, wrk.headers["Content-Type"] = "POST", "application/fhir+json"
   end
   if #words == 0 then same = wrk.format(nil, path, nil, body ~= "" and body or nil) end
+  if wait > 0 then
+    math.randomseed(os.time() + at)
+    delay = function() return math.floor(math.random() - wait * math.log(1 - math.random())) end
+  end
 end
 
 function request()
@@ -22,5 +27,7 @@ end
 
 function done(summary, latency)
   local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
-  io.write(string.format('{"requests": %d, "seconds": %f, "wrong": %d}\n', summary.requests, summary.duration / 1e6, wrong))
+  io.write(string.format('{"requests": %d, "seconds": %f, "wrong": %d, "mean": %f, "p50": %f, "p99": %f}\n',
+    summary.requests, summary.duration / 1e6, wrong,
+    latency.mean / 1e3, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

@@ -1,7 +1,8 @@
 """Part http: requests a second and processor time a request, beside a bare Flask route on the same Granian.
 
 Hot figures never stand alone: beside each are the cold ones, the share of answers that came from the response cache,
-and a run in which each query string is new. Then latency at 70 % of the own maximum, sent at a fixed rate.
+and a run in which each query string is new. Then latency at 70 % of the own maximum: with the threads of the
+default, and with two.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench.report import Goal, Report, turns
 from bench.wrk import Load, Requests
 
 BARE = "bare Flask, 600 bytes"
-OPEN_LOOP = (
+PACED = (
     "hot $lookup",
     "cold $lookup",
     "cold CodeSystem/$validate-code",
@@ -35,7 +36,9 @@ def run(report: Report) -> None:
         with servers.bare(workers=report.workers) as bare, servers.ours(*flags, workers=report.workers) as ours:
             asked = questions("/fhir/r4", large)
             compared(report, bare, ours, asked)
-            at_seventy(report, bare, ours, asked)
+            at_seventy(report, {BARE: (bare, Requests("/")), **{name: (ours, asked[name].requests) for name in PACED}})
+        with servers.ours(*flags, "--threads", "2", workers=report.workers) as ours:
+            at_seventy(report, {f"{name}, two threads": (ours, asked[name].requests) for name in PACED})
 
 
 def compared(report: Report, bare: servers.Server, server: servers.Server, asked: Mapping[str, Question]) -> None:
@@ -65,16 +68,13 @@ def compared(report: Report, bare: servers.Server, server: servers.Server, asked
     report.table(title, "requests/processor s", spent, beside=BARE, goals=goals, more=costs)
 
 
-def at_seventy(report: Report, bare: servers.Server, server: servers.Server, asked: Mapping[str, Question]) -> None:
-    """p50 and p99 at 70 % of the maximum that this very server just reached with this sender; of bare Flask too, which
-    tells what the machine and the sender on it make of it."""
-    ways = {BARE: (bare, Requests("/")), **{name: (server, asked[name].requests) for name in OPEN_LOOP}}
+def at_seventy(report: Report, ways: Mapping[str, tuple[servers.Server, Requests]]) -> None:
+    """p50 and p99 at 70 % of the maximum that this very server just reached; of bare Flask too, which tells what the
+    machine and the sender on it make of it."""
     for name, (at, requests) in ways.items():
-        middle, tail = [], []
-        for _ in range(report.rounds):
-            p50, p99 = wrk.open_loop(at, requests, 0.7, report.seconds)
-            middle.append(p50)
-            tail.append(p99)
-        series = {f"{name}, p50": middle, f"{name}, p99": tail}
+        found = [wrk.at_share(at, requests, 0.7, report.seconds) for _ in range(report.rounds)]
+        series = {f"{name}, p50": [each.p50 for _, each in found], f"{name}, p99": [each.p99 for _, each in found]}
         goals = {f"{name}, p99": Goal(at_most=5)} if name != BARE else {}
-        report.table("latency at 70 % of the own maximum, open loop", "ms", series, beside=f"{name}, p50", goals=goals)
+        share = {f"{name}, p99": {"of the maximum": median(each for each, _ in found)}}
+        title = f"latency at 70 % of the own maximum, {wrk.CALLERS} callers"
+        report.table(title, "ms", series, beside=f"{name}, p50", goals=goals, more=share)

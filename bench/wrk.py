@@ -1,11 +1,10 @@
-"""wrk as the sender, and an open-loop one of our own: requests a second, processor time a request, latencies."""
+"""wrk as the sender: requests a second, processor time a request, latencies."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from bench.report import CannotMeasureError
 from bench.servers import ROOT, Server
 
 CONNECTIONS = 32
+CALLERS = 100
 SCRIPT = Path(__file__).with_name("drawn.lua")
 
 
@@ -39,12 +39,16 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One turn. ``processor`` is microseconds of the server's processor time a request; ``hit`` its cache's share."""
+    """One turn. ``processor`` is microseconds of the server's processor time a request; ``hit`` its cache's share;
+    ``mean``, ``p50`` and ``p99`` are milliseconds of a request."""
 
     per_second: float
     processor: float
     hit: float
     requests: int
+    mean: float
+    p50: float
+    p99: float
 
 
 def unseen() -> Sequence[str]:
@@ -53,8 +57,9 @@ def unseen() -> Sequence[str]:
     return [f"{draw.getrandbits(60):x}" for _ in range(100_000)]
 
 
-def load(server: Server, requests: Requests, seconds: float, connections: int = CONNECTIONS) -> Load:
-    """Sends as fast as the answers come, over so many connections; every answer must be 200."""
+def load(server: Server, requests: Requests, seconds: float, connections: int = CONNECTIONS, wait: float = 0.0) -> Load:
+    """Sends over so many connections, on each as fast as the answers come, or after a random wait of so many
+    milliseconds on average; every answer must be 200."""
     program = shutil.which("wrk")
     if program is None:
         raise CannotMeasureError("wrk is missing: apt-get update && apt-get install wrk")
@@ -62,7 +67,7 @@ def load(server: Server, requests: Requests, seconds: float, connections: int = 
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as words:
         words.write("\n".join(requests.drawn))
         words.flush()
-        command += ["--", requests.path, words.name, str(requests.position), requests.body or ""]
+        command += ["--", requests.path, words.name, str(requests.position), requests.body or "", str(wait)]
         hits, spent = server.hits(), server.processor_seconds()
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         spent, after = server.processor_seconds() - spent, server.hits()
@@ -76,18 +81,16 @@ def load(server: Server, requests: Requests, seconds: float, connections: int = 
     requests.position += count + connections
     asked = after[1] - hits[1]
     hit = (after[0] - hits[0]) / asked if asked else 0.0
-    return Load(count / found["seconds"], spent / count * 1e6 if count else 0.0, hit, count)
+    processor = spent / count * 1e6 if count else 0.0
+    return Load(count / found["seconds"], processor, hit, count, found["mean"], found["p50"], found["p99"])
 
 
-def open_loop(server: Server, requests: Requests, share: float, seconds: float) -> tuple[float, float]:
-    """p50 and p99 in milliseconds of requests that come at a fixed rate whether or not answers do, each from the moment
-    at which it was due. The rate is a share of what the same sender reached just before."""
-    stated = {"base": server.base, "path": requests.path, "share": share, "seconds": seconds}
-    stated |= {"drawn": list(requests.drawn), "position": requests.position, "body": requests.body}
-    program = [sys.executable, "-m", "bench.open_loop"]
-    done = subprocess.run(program, input=json.dumps(stated), capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        raise CannotMeasureError(f"the open-loop sender ended with {done.returncode}: {done.stderr[-800:]}")
-    found = json.loads(done.stdout)
-    requests.position += found["requests"]
-    return found["p50"], found["p99"]
+def at_share(server: Server, requests: Requests, share: float, seconds: float) -> tuple[float, Load]:
+    """A load of about this share of the maximum that the server just reached, and what share it was. ``CALLERS`` who do
+    not wait for each other send it, each some time after it got its last answer, so that a queue builds up where they
+    come together; as wrk counts in milliseconds, some always do."""
+    most = load(server, requests, seconds, CALLERS).per_second
+    wait = CALLERS / (most * share) * 1000
+    answered = load(server, requests, 1.0, CALLERS, max(1.0, wait - 1.0)).mean
+    found = load(server, requests, seconds, CALLERS, max(1.0, wait - answered))
+    return found.per_second / most, found
