@@ -149,6 +149,6 @@ def _watch(pid: int, most: dict[int, float]) -> None:
 
     while Path(f"/proc/{pid}").exists():
         for each in processes(pid):
-            with suppress(OSError):
-                most[each] = max(most.get(each, 0.0), megabytes(each, "VmHWM"))
+            with suppress(OSError, KeyError):
+                most[each] = megabytes(each, "VmHWM") or most[each]  # the last: before its program begins, a parent's
         sleep(0.02)

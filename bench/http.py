@@ -1,8 +1,7 @@
 """Part http: requests a second and processor time a request, beside a bare Flask route on the same Granian.
 
 Hot figures never stand alone: beside each are the cold ones, the share of answers that came from the response cache,
-and a run in which each query string is new. Then latency at 70 % of the own maximum: with the threads of the
-default, and with two.
+and a run in which each query string is new. Then latency at 70 % of the own maximum.
 """
 
 from __future__ import annotations
@@ -37,8 +36,6 @@ def run(report: Report) -> None:
             asked = questions("/fhir/r4", large)
             compared(report, bare, ours, asked)
             at_seventy(report, {BARE: (bare, Requests("/")), **{name: (ours, asked[name].requests) for name in PACED}})
-        with servers.ours(*flags, "--threads", "2", workers=report.workers) as ours:
-            at_seventy(report, {f"{name}, two threads": (ours, asked[name].requests) for name in PACED})
 
 
 def compared(report: Report, bare: servers.Server, server: servers.Server, asked: Mapping[str, Question]) -> None:

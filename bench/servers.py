@@ -22,7 +22,8 @@ from bench.report import CannotMeasureError
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
-THREADS = 8
+threads = 8
+"""In each worker, of what is compared alike (``--threads``)."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _METRIC = re.compile(r"^(\w+(?:\{[^}]*\})?) ([0-9.e+]+)$", re.MULTILINE)
 
@@ -58,7 +59,8 @@ class Server:
 def ours(*flags: str, workers: int = 2, ready: str = "/fhir/r4/metadata") -> Iterator[Server]:
     """``terminology serve`` as installed, on a free port."""
     port, metrics = free_port(), free_port()
-    command = [str(PROGRAMS / "terminology"), "serve", "--port", str(port), "--workers", str(workers)]
+    command = [str(PROGRAMS / "terminology"), "serve", "--port", str(port)]
+    command += ["--workers", str(workers), "--threads", str(threads)]
     measured = _metrics_flag(metrics)
     with running([*command, *measured, *flags], f"http://127.0.0.1:{port}", ready) as server:
         yield Server(
@@ -71,7 +73,7 @@ def bare(*, workers: int = 2, app: str = "bench.bare:app") -> Iterator[Server]:
     """A WSGI app on Granian with the settings of ours."""
     port = free_port()
     command = [str(PROGRAMS / "granian"), "--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"]
-    command += ["--workers", str(workers), "--blocking-threads", str(THREADS), "--backpressure", "64"]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads), "--backpressure", "64"]
     with running([*command, "--port", str(port), app], f"http://127.0.0.1:{port}", "/") as server:
         yield server
 
