@@ -139,12 +139,12 @@ def child(arguments: Sequence[str]) -> tuple[float, float, float]:
         said = process.stderr.read().decode() if process.stderr and process.returncode else ""
     if process.returncode:
         raise CannotMeasureError(f"{' '.join(arguments[1:4])} ended with {process.returncode}: {said[-800:]}")
-    most[process.pid] = max(most.get(process.pid, 0.0), used.ru_maxrss / 1024)
     return took, used.ru_utime + used.ru_stime, sum(most.values())
 
 
 def _watch(pid: int, most: dict[int, float]) -> None:
-    """The most memory of a process and of each that it starts, until it ends."""
+    """The most memory of a process and of each that it starts, until it ends. What ``wait4`` says may be the memory of
+    who started it."""
     from bench.servers import megabytes, processes  # noqa: PLC0415  it imports from here
 
     while Path(f"/proc/{pid}").exists():
