@@ -169,6 +169,7 @@ class _Aside:
             self._process.stdin.flush()
         except BrokenPipeError:
             self.wait()
+            raise sqlite3.OperationalError("the text index was not made: its process ended too early") from None
 
     def wait(self) -> None:
         said, wrong = self._process.communicate()
