@@ -71,12 +71,8 @@ def _measured(report: Report, session: Any, folder: Path, size: int, many: int) 
     taken = turns(ways, report.rounds)
     goals = dict.fromkeys(("validate", "member_of"), Goal(at_least=0.7))
     report.table(f"{many:,} rows on local[2]", "rows/s", taken, beside="bare broadcast join", goals=goals)
-    report.say(
-        f"{distinct:,} distinct codings on {DAYS:,} days. Rows that are plainly right are looked up by a function"
-    )
-    report.say(
-        "in Java; of others a Python process is asked once. The first round starts these and asks of each coding."
-    )
+    report.say(f"{distinct:,} distinct codings on {DAYS:,} days. Rows that are plainly right are looked up in Java; of")
+    report.say("others a Python process is asked once. The first round starts these and asks of each coding.")
     report.say("Python that does nothing: three columns to a Python worker, and as many nulls back.")
 
 

@@ -23,8 +23,8 @@ from terminology.model import Canonical, CodeSystemInfo, Concept
 from terminology.storage.code_system_file import DESIGNATION, FORMAT, SECTIONS, SUFFIX, Manifest, dump_info
 from terminology.storage.code_system_records import Records, Writer
 from terminology.storage.code_system_sections import Sections, append
+from terminology.storage.code_system_texts import MANY, Texts
 from terminology.storage.code_system_texts import SCHEMA as TEXTS
-from terminology.storage.code_system_texts import Texts
 from terminology.storage.descendants import Hierarchy
 from terminology.storage.durable import running, sync, synced
 from terminology.storage.filling import Filling
@@ -32,8 +32,6 @@ from terminology.storage.filling import Filling
 BATCH = 2_000
 STEPS = 1_000_000
 """Steps of SQLite's between two calls of ``progress`` while concepts are linked."""
-MANY = 200
-"""From how many concepts on the number of those below a concept is kept and not counted."""
 
 _SETTINGS = """
 PRAGMA page_size=8192; PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;

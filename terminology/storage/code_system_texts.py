@@ -24,7 +24,7 @@ from terminology.storage.code_system_words import TOKENIZER, sections
 from terminology.storage.filling import Filling
 
 MANY = 200
-"""From how many concepts on the number of those with a property is kept and not counted."""
+"""From how many concepts on the number of those below a concept, or with a property, is kept and not counted."""
 PIPE = 1 << 20
 """Bytes that may wait on their way (Linux), so that who sends need not wait."""
 FEW = 10_000

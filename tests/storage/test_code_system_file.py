@@ -17,8 +17,9 @@ import pytest
 from terminology.model import Canonical, CodeSystemInfo, Concept, Filter, Property, PropertyDefinition, Query
 from terminology.providers.file import FileProvider
 from terminology.storage import code_system_file, code_system_texts
-from terminology.storage.code_system_compiler import MANY, Duplicate, compile_file
+from terminology.storage.code_system_compiler import Duplicate, compile_file
 from terminology.storage.code_system_file import FORMAT, CodeSystemFile
+from terminology.storage.code_system_texts import MANY
 
 INFO = CodeSystemInfo(
     Canonical("http://example.org/large", "1"), subsumption="known", properties=(PropertyDefinition("kind", "code"),)
