@@ -10,7 +10,9 @@ function init(args)
   if body ~= "" then
     wrk.method, wrk.headers["Content-Type"] = "POST", "application/fhir+json"
   end
-  if #words == 0 then same = wrk.format(nil, path, nil, body ~= "" and body or nil) end
+  if #words == 0 then -- wrk itself sends what is always the same, without a word to Lua
+    wrk.path, wrk.body, request = path, body ~= "" and body or nil, nil
+  end
   if wait > 0 then
     math.randomseed(os.time() + at)
     delay = function() return math.floor(math.random() - wait * math.log(1 - math.random())) end
@@ -18,7 +20,6 @@ function init(args)
 end
 
 function request()
-  if same then return same end
   local word = words[at % #words + 1]
   at = at + 1
   local plain = word:gsub("%%", "%%%%")

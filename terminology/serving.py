@@ -23,6 +23,7 @@ from typing import Any
 
 from terminology.discovery import published
 from terminology.http import metrics
+from terminology.http.turns import Turns
 from terminology.model import FHIR_VERSIONS, FhirVersion
 from terminology.service import State, create_app
 from terminology.settings import BY_NAME, CannotServeError, Settings, Stated, hand_down
@@ -84,7 +85,8 @@ def worker() -> Any:
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, signal.SIG_DFL)
     app = create_app()
-    for service in app.extensions["terminology"].values():
+    services = app.extensions["terminology"].values()
+    for service in services:
         for fhir in FHIR_VERSIONS:
             service.catalog(fhir).editions("")  # its index too
         if service.settings.bulk:
@@ -92,7 +94,8 @@ def worker() -> Any:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    return app.wsgi_app
+    pooled = any(service.settings.threads > 1 for service in services)
+    return Turns(app.wsgi_app) if pooled else app.wsgi_app
 
 
 def address(settings: Settings) -> str:

@@ -110,7 +110,13 @@ class Settings:
     host: str = _row("127.0.0.1", "Server", "Address to listen on; 0.0.0.0 for every network interface.")
     port: int = _row(8080, "Server", "Port to listen on.", minimum=1, maximum=65535)
     workers: int = _row(2, "Server", "Processes that answer requests.", minimum=1, maximum=256)
-    threads: int = _row(8, "Server", "Threads in each worker.", minimum=1, maximum=512)
+    threads: int = _row(
+        8,
+        "Server",
+        "Threads in each worker. One serves; the others stand in for what is held up.",
+        minimum=1,
+        maximum=512,
+    )
     url_prefix: str = _row("/fhir", "Server", "Path under which everything lies.", check=_path_prefix)
     base_url: str | None = _row(
         None,

@@ -101,4 +101,4 @@ def _sent(made: Reply, method: str, start_response: Callable[..., Any]) -> Itera
     if "Location" in made.headers:
         headers = [(name, iri_to_uri(value) if name == "Location" else value) for name, value in headers]
     start_response(_LINES[made.status], headers)
-    return () if method == "HEAD" or made.status in _BODILESS else (made.body,)
+    return [] if method == "HEAD" or made.status in _BODILESS else [made.body]

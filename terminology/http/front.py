@@ -176,7 +176,7 @@ class Front:
         if self.door.logs:
             path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
             told(f"GET {path}", status[:3], began, identity)
-        return (body,) if body else ()
+        return [body] if body else []
 
     def _passed(self, environ: Environ, start: Start) -> Iterable[bytes]:
         """The answer of what stands behind, compressed where that suits."""
@@ -192,7 +192,7 @@ class Front:
             headers = [each for each in headers if each[0] != "Content-Length"]
             headers += [("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))]
         start(taken.status, headers)
-        return (body,) if body else ()
+        return [body] if body else []
 
 
 class _Taken:
