@@ -85,8 +85,7 @@ def worker() -> Any:
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, signal.SIG_DFL)
     app = create_app()
-    services = app.extensions["terminology"].values()
-    for service in services:
+    for service in app.extensions["terminology"].values():
         for fhir in FHIR_VERSIONS:
             service.catalog(fhir).editions("")  # its index too
         if service.settings.bulk:
@@ -94,8 +93,7 @@ def worker() -> Any:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    pooled = any(service.settings.threads > 1 for service in services)
-    return Turns(app.wsgi_app) if pooled else app.wsgi_app
+    return Turns(app.wsgi_app)
 
 
 def address(settings: Settings) -> str:

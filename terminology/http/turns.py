@@ -5,7 +5,7 @@ interpreter, which does not go to the one that waits longest, so that requests o
 times as long as the rest. One thread alone answers them in the order in which they came, and quicker, but a client that
 sends its body slowly, or a costly question, would hold up everybody. So the threads of the pool that are not needed
 are kept: each waits at the end of an answer that it has already given (``_Last.close``), and comes back when one that
-serves has been at the same request for two ticks. For ``CALM`` seconds after that as many stay as were needed.
+serves has been at the same request for more than a tick. For ``CALM`` seconds after that as many stay as were needed.
 
 Only a server that sends what an iterable gives before it calls its ``close`` (PEP 3333) may be asked this: Granian is,
 under ``terminology serve``. The end of such an answer is known by its Content-Length, and what was asked by it has been
@@ -17,32 +17,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-Environ = dict[str, Any]
-Start = Callable[..., Any]
-Wsgi = Callable[[Environ, Start], Iterable[bytes]]
+if TYPE_CHECKING:
+    from terminology.http.door import Environ
+    from terminology.http.front import Start, Wsgi
 
-TICK = 0.025
-"""Seconds between two looks at what the threads do; two of them pass before a thread counts as held up."""
+TICK = 0.01
+"""Seconds between two looks at what the threads do; one to two pass before a thread counts as held up."""
 CALM = 1.0
 """Seconds for which as many threads serve as were needed together."""
-_CALM_TICKS = round(CALM / TICK)
 
 
 class Turns:
-    """A WSGI callable before another one, ``behind``, for the threads of a pool."""
+    """A WSGI callable before another one, ``behind``, for the threads of a pool. ``tick``: see ``TICK``."""
 
-    def __init__(self, behind: Wsgi) -> None:
+    def __init__(self, behind: Wsgi, tick: float = TICK) -> None:
         self.behind = behind
+        self._every = tick
         self._own = threading.local()
         self._lock = threading.Lock()
         self._seats: set[_Seat] = set()
-        self._serving = 0
         self._wanted = 1
         self._kept: list[threading.Lock] = []
         self._tick = 1
-        self._resting = True
+        self._resting = False
         self._bell = threading.Event()
         threading.Thread(target=self._watch, name="turns", daemon=True).start()
 
@@ -55,17 +54,16 @@ class Turns:
         if self._resting:
             self._wake()
         try:
-            if self._serving > self._wanted and _was_read(environ):
+            if self.serving > self._wanted and _was_read(environ):
                 return self._perhaps_last(environ, start)
-            parts = self.behind(environ, start)
-            return parts if parts.__class__ is list else _gathered(parts)
+            return self.behind(environ, start)
         finally:
             seat.since = 0
 
     @property
     def serving(self) -> int:
         """Threads that serve or wait for a request."""
-        return self._serving
+        return len(self._seats) - len(self._kept)
 
     @property
     def kept(self) -> int:
@@ -84,7 +82,6 @@ class Turns:
         seat = _Seat()
         with self._lock:
             self._seats.add(seat)
-            self._serving += 1
         self._own.entered = _Entered(self, seat)
         return seat
 
@@ -92,7 +89,6 @@ class Turns:
         """A thread has ended: a pool lets go those that had nothing to do for long."""
         with self._lock:
             self._seats.discard(seat)
-            self._serving -= 1
             self._let_in()
 
     def _perhaps_last(self, environ: Environ, start: Start) -> Iterable[bytes]:
@@ -103,18 +99,17 @@ class Turns:
             told[:] = [(status, headers)]
             return start(status, headers, *more)
 
-        parts = _gathered(self.behind(environ, noted))
+        parts = self.behind(environ, noted)
         status, headers = told[0]
-        if status[0] == "2" and any(name.lower() == "content-length" for name, _ in headers):
+        if parts.__class__ is list and status[0] == "2" and any(name == "Content-Length" for name, _ in headers):
             return _Last(parts, self._keep)
         return parts
 
     def _keep(self) -> None:
         """Keeps this thread until it is needed, unless it is already."""
         with self._lock:
-            if self._serving <= self._wanted:
+            if self.serving <= self._wanted:
                 return
-            self._serving -= 1
             gate = threading.Lock()
             gate.acquire()
             self._kept.append(gate)
@@ -122,8 +117,7 @@ class Turns:
 
     def _let_in(self) -> None:
         """Lets so many come back as are wanted. Called with the lock."""
-        while self._kept and self._serving < self._wanted:
-            self._serving += 1
+        while self._kept and self.serving < self._wanted:
             self._kept.pop().release()
 
     # --- who looks after them ------------------------------------------------------------------------------------
@@ -135,23 +129,33 @@ class Turns:
     def _watch(self) -> None:
         calm = 0
         while True:
-            if calm > _CALM_TICKS:
-                self._rest()
-                calm = 0
-            time.sleep(TICK)
+            time.sleep(self._every)
             self._tick += 1
             calm = 0 if self._look() else calm + 1
-            if calm == _CALM_TICKS:
-                self._wanted = 1
+            if calm * self._every >= CALM:
+                calm = 0
+                self._calm_down()
+
+    def _held(self) -> int:
+        """Threads that are held up. Called with the lock."""
+        return sum(1 for seat in self._seats if 0 < seat.since < self._tick - 1)
 
     def _look(self) -> bool:
-        """Lets in a thread more than are held up; False where none is."""
+        """Lets in a thread more than are held up; False where fewer would do."""
         with self._lock:
-            held = sum(1 for seat in self._seats if 0 < seat.since < self._tick - 1)
-            if held >= self._wanted:
-                self._wanted = held + 1
+            needed = self._held() + 1
+            if needed == 1 or needed < self._wanted:
+                return False
+            self._wanted = needed
             self._let_in()
-        return held > 0
+            return True
+
+    def _calm_down(self) -> None:
+        """Wants no more threads than are needed now, and sleeps where one is enough."""
+        with self._lock:
+            self._wanted = self._held() + 1
+        if self._wanted == 1:
+            self._rest()
 
     def _rest(self) -> None:
         """Sleeps until a request comes, as long as none is there."""
@@ -208,13 +212,3 @@ def _was_read(environ: Environ) -> bool:
     if method == "POST":
         return True
     return method == "GET" and "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ
-
-
-def _gathered(parts: Iterable[bytes]) -> list[bytes]:
-    """As a list, which Granian sends in one piece."""
-    try:
-        return list(parts)
-    finally:
-        close = getattr(parts, "close", None)
-        if close is not None:
-            close()

@@ -33,7 +33,7 @@ KEPT = 1 << 22
 """So many bytes of beginnings are kept of a file, in each process."""
 _BLOCK = 64
 """So many words stand in one piece."""
-_PIECE = 4096
+_SPAN = 4096
 """So many concepts are one integer."""
 _NUMBER = 4
 _FROM_TO = Struct("<II")
@@ -154,30 +154,29 @@ def _as_bits(read: Callable[[int, int], Iterable[int]], size: int, start: int, e
     held = bytearray(size // 8 + 1)
     for number in read(start, end):
         held[number >> 3] |= 1 << (number & 7)
-    return _Bits([int.from_bytes(held[at : at + _PIECE // 8], "little") for at in range(0, len(held), _PIECE // 8)])
+    return _Bits([int.from_bytes(held[at : at + _SPAN // 8], "little") for at in range(0, len(held), _SPAN // 8)])
 
 
 class _Bits:
-    """Numbers of concepts as the bits of one integer for each ``_PIECE`` of them: to combine two takes a microsecond,
-    and the few that are in both are read without looking at the others."""
+    """Numbers of concepts as bits, one integer for each ``_SPAN`` of them: to combine two takes a microsecond, and the
+    few that are in both are read without looking at the others."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_spans",)
 
-    def __init__(self, pieces: list[int]) -> None:
-        self._pieces = pieces
+    def __init__(self, spans: list[int]) -> None:
+        self._spans = spans
 
     def __and__(self, other: _Bits) -> _Bits:
-        return _Bits(list(map(and_, self._pieces, other._pieces)))
+        return _Bits(list(map(and_, self._spans, other._spans)))
 
     def __len__(self) -> int:
-        return sum(map(int.bit_count, self._pieces))
+        return sum(map(int.bit_count, self._spans))
 
     def __iter__(self) -> Iterator[int]:
         at = -1
-        for piece in self._pieces:
-            left = piece
+        for left in self._spans:
             while left:
                 lowest = left & -left
                 yield at + lowest.bit_length()
-                left ^= lowest
-            at += _PIECE
+                left ^= lowest  # noqa: PLW2901
+            at += _SPAN
